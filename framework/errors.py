@@ -1,0 +1,32 @@
+"""Errors of exacthat. Each message names the object, the label and the fix."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ExacthatError(Exception):
+    """Base class of every error that exacthat raises on purpose."""
+
+
+class ModelError(ExacthatError):
+    """A model is declared wrongly: an equation, a symbol, a closure or the structure."""
+
+
+class DataError(ExacthatError):
+    """Data do not fit what a model or a reader needs: labels, dims, values or identities."""
+
+
+class ScenarioError(ExacthatError):
+    """A scenario file or option asks for something that does not exist or cannot be."""
+
+
+class SolveError(ExacthatError):
+    """An equilibrium was not found, or was found and fails its certificate."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` for the nearest known name, or an empty string."""
+    near = difflib.get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.6)
+    return f" Did you mean '{near[0]}'?" if near else ""
