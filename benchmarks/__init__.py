@@ -1,0 +1,1 @@
+"""Solver and scaling benchmarks, run on the side (make bench) and never as timed tests."""

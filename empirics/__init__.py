@@ -1,0 +1,1 @@
+"""Estimate the elasticities and cost shares that models are calibrated with."""

@@ -1,0 +1,1 @@
+"""Declare, transform, analyse, compile and solve structural models; knows no particular model."""

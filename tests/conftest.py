@@ -1,0 +1,23 @@
+"""What all tests share: a figure backend without a display, hypothesis settings, the official tables."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+# No deadline: the first example of a property pays for a symbolic build or a compilation.
+settings.register_profile("exacthat", deadline=None, derandomize="CI" in os.environ)
+settings.load_profile("exacthat")
+
+
+@pytest.fixture(scope="session")
+def official_data() -> Path:
+    """Folder of official tables: ``EXACTHAT_DATA``, or ``../shared/data`` beside the repository."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("EXACTHAT_DATA", beside))
+    if not folder.is_dir():
+        pytest.skip(f"official tables are not at {folder}; set EXACTHAT_DATA to their folder")
+    return folder
