@@ -25,7 +25,12 @@ PACKAGE_REGISTRY = re.compile(
 
 def lint_imports(folder: Path) -> subprocess.CompletedProcess[str]:
     """Run import-linter in `folder` on its own pyproject.toml."""
-    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command as c; c()", "--no-cache"]
+    command = [
+        sys.executable,
+        "-c",
+        "from importlinter.cli import lint_imports_command as c; c()",
+        "--no-cache",
+    ]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
