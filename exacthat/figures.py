@@ -1,0 +1,182 @@
+"""Print-quality figures of results: horizontal bars by region or by sector, one series for each variant.
+
+Every figure fits one column of a journal page. Figures are made with matplotlib's object interface, so no
+global state is touched; colours are told apart by readers with colour-vision deficiency and in grey.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+RESOLUTION = 1e-8
+"""Percent below which a change is shown as zero: the accuracy of a certified solution."""
+
+COLUMN_WIDTH = 3.5
+BAR_HEIGHT = 0.145
+COLOURS = ("#c9c9c9", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9")
+
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 7,
+    "axes.linewidth": 0.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "xtick.major.width": 0.5,
+    "ytick.major.size": 0,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.4,
+    "legend.frameon": False,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "exacthat",
+    "savefig.dpi": 300,
+}
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure with its file name, title and note."""
+
+    name: str
+    title: str
+    note: str
+    scenario: str
+    figure: Figure
+
+    def save(self, folder: Path) -> None:
+        """Write the figure as SVG and PNG."""
+        with mpl.rc_context(STYLE):
+            about = {"Title": self.title, "Description": self.note}
+            self.figure.savefig(folder / f"{self.name}.svg", metadata={**about, "Date": None})
+            self.figure.savefig(folder / f"{self.name}.png", metadata=about)
+
+
+def percent(values: xr.DataArray) -> xr.DataArray:
+    """Change in percent of a ratio new over base, or of a quantity that is in percent already."""
+    return values if values.attrs.get("unit") == "percent" else 100 * (values - 1)
+
+
+def by_variant(values: xr.DataArray, results: xr.Dataset) -> xr.DataArray:
+    """Put every variant group into one leading dim ``variant`` with readable labels."""
+    groups = json.loads(results.attrs["variant_groups"])
+    if not groups:
+        return values.expand_dims(variant=["model"])
+    stacked = values.stack(variant=groups)
+    labels = [", ".join(label) for label in stacked.indexes["variant"]]
+    return stacked.drop_vars(["variant", *groups]).assign_coords(variant=labels).transpose("variant", ...)
+
+
+def draw(results: xr.Dataset) -> list[Plot]:
+    """Draw the figures that the results allow, for every scenario.
+
+    Parameters
+    ----------
+    results : xr.Dataset
+        Outcome of `exacthat.run`; the rare-earth model gives three figures a scenario: innovation bias
+        abroad by sector, real GDP and real consumption by region.
+    """
+    plots = []
+    for scenario in results["scenario"].values:
+        if "innovation_bias_abroad" in results:
+            plots.append(_bias_plot(results, str(scenario)))
+        for key in ("real_gdp", "real_consumption"):
+            if key in results:
+                plots.append(_regional_plot(results, key, str(scenario)))
+    return plots
+
+
+def file_name(*parts: str) -> str:
+    """Join words to a file name without blanks."""
+    return "-".join(re.sub(r"[^\w.+]+", "-", part.replace("_", "-")).strip("-") for part in parts)
+
+
+def _bias_plot(results: xr.Dataset, scenario: str) -> Plot:
+    """Change in the innovation bias outside the policy region, by sector, largest first."""
+    values = by_variant(percent(results["innovation_bias_abroad"].sel(scenario=scenario)), results)
+    moving = abs(values) > RESOLUTION
+    fixed = [str(v) for v in values["variant"].values[~moving.any("sector").values]]
+    idle = [str(s) for s in values["sector"].values[~moving.any("variant").values]]
+    shown = values.isel(variant=moving.any("sector").values, sector=moving.any("variant").values)
+    shown = shown.isel(sector=np.argsort(-shown.max("variant").values, kind="stable"))
+    note = (
+        "Relative change in A_R/A_L, rare-earth over labour technology, outside China, in percent of the baseline "
+        "economy. Regions are weighted by real GDP in the baseline economy."
+    )
+    if fixed:
+        note += f" Not shown because nothing changes: {', '.join(fixed)} technology."
+    if idle:
+        note += f" Sectors without a change are not shown: {', '.join(idle)}."
+    colours = {str(v): COLOURS[i % len(COLOURS)] for i, v in enumerate(values["variant"].values)}
+    figure = _bars(shown, "sector", colours)
+    title = f"Change in the innovation bias outside China: {scenario}"
+    return Plot(file_name("innovation-bias", scenario), title, note, scenario, figure)
+
+
+def _regional_plot(results: xr.Dataset, key: str, scenario: str) -> Plot:
+    """Change in one outcome by region."""
+    array = results[key]
+    values = by_variant(percent(array.sel(scenario=scenario)), results)
+    name = str(array.attrs.get("long_name", key))
+    note = f"Relative change in {name}, in percent of the baseline economy."
+    colours = {str(v): COLOURS[i % len(COLOURS)] for i, v in enumerate(values["variant"].values)}
+    title = f"Effect on {name}: {scenario}"
+    return Plot(file_name(key, scenario), title, note, scenario, _bars(values, "region", colours))
+
+
+def power_of_unit(largest: float) -> int:
+    """Power of ten (0, -3, -6, ...) of the unit in which values up to `largest` percent read well."""
+    return 0 if largest >= 0.01 or largest == 0 else 3 * math.floor((math.log10(largest) + 2) / 3)
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Write a number with a true minus sign and `digits` significant digits, without an exponent."""
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:.{decimals}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _bars(values: xr.DataArray, dim: str, colours: dict[str, str]) -> Figure:
+    """Horizontal bars: a group for each label of `dim`, a bar and its value for each variant (percent)."""
+    variants, labels = list(values["variant"].values), [str(x) for x in values[dim].values]
+    data = np.where(abs(values) > RESOLUTION, values.transpose("variant", dim).values, 0.0)
+    largest = float(abs(data).max()) if data.size else 0.0
+    power = power_of_unit(largest)
+    data = data / 10.0**power
+    rows = max(1, len(labels)) * (len(variants) + 0.9)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(COLUMN_WIDTH, 0.75 + BAR_HEIGHT * rows), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        centre = np.arange(len(labels)) * (len(variants) + 0.9)
+        for k, variant in enumerate(variants):
+            place = centre + k
+            axes.barh(place, data[k], height=0.92, color=colours[str(variant)], label=str(variant), zorder=2)
+            for y, x in zip(place, data[k], strict=True):
+                axes.annotate(
+                    number(float(x)), (x, y), xytext=(2.5 if x >= 0 else -2.5, 0), textcoords="offset points",
+                    ha="left" if x >= 0 else "right", va="center_baseline", fontsize=5.5, color="#333333",
+                )  # fmt: skip
+        axes.set_yticks(centre + (len(variants) - 1) / 2, labels)
+        axes.invert_yaxis()
+        axes.axvline(0, color="#333333", linewidth=0.6, zorder=3)
+        axes.grid(axis="x", zorder=0)
+        axes.margins(x=0.16, y=0.02)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}".replace("-", "\N{MINUS SIGN}")))
+        unit = "percent" if power == 0 else rf"$10^{{{power}}}$ percent"
+        axes.set_xlabel(f"change from the baseline, {unit}")
+        if len(variants) > 1:
+            figure.legend(loc="outside upper center", ncols=len(variants), handlelength=1, columnspacing=1.2)
+    return figure

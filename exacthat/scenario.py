@@ -1,0 +1,337 @@
+"""Scenario files: what to solve, read from TOML and checked against the model.
+
+A scenario file names a model, its data, the variants to compare, parameters that replace the defaults, and
+one ``[[scenario]]`` table for each policy. `read_study` checks the form of the file; `plan` checks every key
+against the model and returns the cases to solve. Values are numbers and labels; nothing is evaluated.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StrictFloat, StrictInt, StrictStr, ValidationError
+from typing_extensions import TypeAliasType
+
+from framework.errors import ScenarioError, did_you_mean
+from framework.symbols import Declaration, Kind
+
+if TYPE_CHECKING:
+    from framework import Model
+
+Number = Annotated[StrictFloat, Field(allow_inf_nan=False)] | StrictInt
+Table = TypeAliasType("Table", "dict[str, Number | Table]")
+"""Numbers by label, nested once for each further dim."""
+
+
+class Scenario(BaseModel):
+    """One ``[[scenario]]`` table: a name, and a value for each quantity that it sets."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Number | StrictStr | Table]
+
+    name: Annotated[StrictStr, Field(pattern=r"^\w[\w .+-]*$")]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Values by key, without the name."""
+        return dict(self.__pydantic_extra__)
+
+
+class Study(BaseModel):
+    """Content of a scenario file.
+
+    Attributes
+    ----------
+    model : str
+        Name of a built-in model, or path of a model file.
+    data : str or None
+        Name of a shipped table, or path of a table or NetCDF data set.
+    parameters : dict
+        Values that replace the defaults: a number, or numbers by label.
+    scenario : list of Scenario
+        Policies, with unique names.
+    variants : dict of str to list of str
+        Variants to compare, for each variant group of the model.
+    source : str
+        Where the study comes from.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, StrictStr | list[StrictStr]]
+
+    model: StrictStr
+    data: StrictStr | None = None
+    parameters: dict[str, Number | Table] = {}
+    scenario: Annotated[list[Scenario], Field(min_length=1)]
+    _source: str = PrivateAttr("scenario file")
+    _text: str = PrivateAttr("")
+
+    @property
+    def source(self) -> str:
+        """Name of the file that the study was read from."""
+        return self._source
+
+    @property
+    def text(self) -> str:
+        """Text of the file, in which messages find the line of a key."""
+        return self._text
+
+    @property
+    def variants(self) -> dict[str, list[str]]:
+        """Chosen names by variant group; a single name may be written without brackets."""
+        return {k: [v] if isinstance(v, str) else list(v) for k, v in self.__pydantic_extra__.items()}
+
+    def where(self, key: str, section: str = "", number: int = 0) -> str:
+        """Place of a key in words: ``study.toml, line 12, [[scenario]] "tax"``."""
+        line = _line_of(self.text, key, section, number)
+        place = f"{self.source}, line {line}" if line else self.source
+        if section == "scenario":
+            return f'{place}, [[scenario]] "{self.scenario[number].name}"'
+        return f"{place}, [{section}]" if section else place
+
+    def only(self, names: Iterable[str]) -> Study:
+        """The same study with only the named scenarios, in the order of the file."""
+        wanted, known = list(names), [s.name for s in self.scenario]
+        for name in wanted:
+            if name not in known:
+                raise ScenarioError(
+                    f"{self.source} has no scenario '{name}'.{did_you_mean(name, known)} "
+                    f"It has: {', '.join(known)}."
+                )
+        return self.model_copy(update={"scenario": [s for s in self.scenario if s.name in wanted]})
+
+
+@dataclass(frozen=True)
+class Case:
+    """One equilibrium to solve: a scenario under one choice of variants.
+
+    Attributes
+    ----------
+    scenario : str
+    variant : dict of str to str
+        Chosen name for each variant group.
+    shocks : dict
+        New value (level quantities: new level; others: new over baseline) by key: a number, or a table.
+    swaps : dict of str to str
+        For each exogenous quantity that is freed, the endogenous quantity that is given instead.
+    elements : dict of str to str
+        Labels to which named elements are bound.
+    """
+
+    scenario: str
+    variant: dict[str, str]
+    shocks: dict[str, Any]
+    swaps: dict[str, str]
+    elements: dict[str, str]
+
+    @property
+    def label(self) -> str:
+        """Name in messages: ``tax, technology fixed-effort``."""
+        return ", ".join([self.scenario, *(f"{group} {name}" for group, name in self.variant.items())])
+
+
+def read_study(path: Path) -> Study:
+    """Read a scenario file.
+
+    Raises
+    ------
+    ScenarioError
+        The file is missing, is not TOML, or has a key or a value of the wrong form; the message names file,
+        line and section.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError(f"cannot read scenario file '{path}': {error}") from error
+    return parse_study(text, str(path))
+
+
+def default_study(model: str) -> Study:
+    """The scenarios that are shipped for a built-in model."""
+    file = resources.files("exacthat") / "data" / f"{model}.toml"
+    if not file.is_file():
+        raise ScenarioError(f"model '{model}' has no default scenarios; give a scenario file or shocks.")
+    return parse_study(file.read_text(encoding="utf-8"), f"default scenarios of {model}")
+
+
+def parse_study(text: str, source: str) -> Study:
+    """Check the form of a scenario file's text; see `read_study`."""
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ScenarioError(f"{source} is not valid TOML: {error}.") from error
+    try:
+        study = Study.model_validate(content)
+    except ValidationError as error:
+        raise ScenarioError(_form_message(error, content, text, source)) from None
+    study._source, study._text = source, text
+    names = [s.name.casefold() for s in study.scenario]
+    for number, name in enumerate(names):
+        if name in names[:number]:
+            raise ScenarioError(
+                f"{study.where('name', 'scenario', number)}: the name occurs twice; give each scenario its own."
+            )
+    return study
+
+
+def plan(study: Study, model: Model) -> list[Case]:
+    """Check a study against a model and list the cases: every scenario under every choice of variants.
+
+    Raises
+    ------
+    ScenarioError
+        A key or a variant that the model does not have, two keys that determine one quantity, or a scenario
+        that sets nothing.
+    """
+    chosen = _chosen_variants(study, model)
+    cases = []
+    for number, scenario in enumerate(study.scenario):
+        shocks, swaps, elements = _settings(study, number, model)
+        for names in itertools.product(*chosen.values()):
+            variant = dict(zip(chosen, names, strict=True))
+            cases.append(Case(scenario.name, variant, dict(shocks), dict(swaps), dict(elements)))
+    return cases
+
+
+TOP_LEVEL = "A scenario file has: model, data, the model's variant groups, [parameters] and [[scenario]]."
+
+
+def _chosen_variants(study: Study, model: Model) -> dict[str, list[str]]:
+    """Names to solve by variant group: those of the study, else all that the model has."""
+    for group, names in study.variants.items():
+        if group not in model.variants:
+            near = did_you_mean(group, [*Study.model_fields, *model.variants])
+            raise ScenarioError(f"{study.where(group)}: unknown key '{group}'.{near} {TOP_LEVEL}")
+        known = model.variants[group]
+        for name in names:
+            if name not in known:
+                raise ScenarioError(
+                    f"{study.where(group)}: model '{model.name}' has no {group} '{name}'."
+                    f"{did_you_mean(name, known)} It has: {', '.join(known)}."
+                )
+        if not names or len(set(names)) < len(names):
+            raise ScenarioError(
+                f"{study.where(group)}: name each {group} once, at least one of: {', '.join(known)}."
+            )
+    return {group: study.variants.get(group, list(known)) for group, known in model.variants.items()}
+
+
+def _settings(study: Study, number: int, model: Model) -> tuple[dict, dict, dict]:
+    """Shocks, closure swaps and element labels of one scenario."""
+    shocks: dict[str, Any] = {}
+    swaps: dict[str, str] = {}
+    elements: dict[str, str] = {}
+    exogenous = exogenous_symbols(model)
+    for key, value in study.scenario[number].settings.items():
+        where = study.where(key, "scenario", number)
+        if key in model.elements:
+            if not isinstance(value, str):
+                raise ScenarioError(f'{where}: {key} takes a label in quotes, not {value}.')
+            elements[key] = value
+            continue
+        known = [*exogenous, *model.closures, *model.elements]
+        if key not in known:
+            raise ScenarioError(
+                f"{where}: unknown key '{key}'.{did_you_mean(key, known)} "
+                f"A scenario of '{model.name}' may set: {', '.join(known)}."
+            )
+        if isinstance(value, str):
+            raise ScenarioError(f"{where}: {key} takes a number or a table by label, not the text '{value}'.")
+        if key in model.closures:
+            freed = model.closures[key]
+            if freed in swaps:
+                raise ScenarioError(
+                    f"{where}: {key} and {swaps[freed]} both determine {freed}; set only one of them."
+                )
+            swaps[freed] = key
+        shocks[key] = value
+    for freed, given in swaps.items():
+        if freed in shocks:
+            raise ScenarioError(
+                f"{study.where(freed, 'scenario', number)}: {given} determines {freed}; set only one of them."
+            )
+    if not shocks:
+        raise ScenarioError(
+            f"{study.where('name', 'scenario', number)}: the scenario changes nothing; set at least one of "
+            f"{', '.join([*exogenous, *model.closures])}."
+        )
+    return shocks, swaps, elements
+
+
+def exogenous_symbols(model: Model) -> dict[str, Declaration]:
+    """Quantities that a scenario may set, by key."""
+    return {d.key: d for d in model.symbols.values() if d.kind is Kind.EXOGENOUS}
+
+
+def _form_message(error: ValidationError, content: Mapping[str, Any], text: str, source: str) -> str:
+    """One sentence for the first violation that the schema found."""
+    first = error.errors()[0]
+    location = [part for part in first["loc"] if isinstance(part, int) or part in _keys(content)]
+    section, number, key = "", 0, str(location[-1]) if location else "scenario"
+    if location[:1] == ["scenario"] and len(location) > 1 and isinstance(location[1], int):
+        section, number = "scenario", location[1]
+        key = str(location[2]) if len(location) > 2 else "name"
+    elif location[:1] == ["parameters"] and len(location) > 1:
+        section, key = "parameters", str(location[1])
+    line = _line_of(text, key, section, number)
+    place = source + (f", line {line}" if line else "")
+    if section:
+        place += f", [[scenario]] number {number + 1}" if section == "scenario" else f", [{section}]"
+    return f"{place}: {_advice(first, section, key)}"
+
+
+def _advice(violation: Mapping[str, Any], section: str, key: str) -> str:
+    """What is wrong with a value and how to write it."""
+    missing = violation["type"] == "missing"
+    if missing and section == "scenario":
+        return 'the scenario has no name; write name = "...".'
+    if missing:
+        field = violation["loc"][-1]
+        near = [k for k in difflib.get_close_matches(field, list(violation["input"])) if k != field]
+        if near:
+            return f"'{field}' is missing; '{near[0]}' is unknown: is it meant?"
+        fix = 'a line model = "..."' if field == "model" else "at least one [[scenario]] table"
+        return f"'{field}' is missing; add {fix}."
+    if section == "scenario" and key == "name":
+        return f"name = {violation['input']!r} is not a name; use letters, digits, spaces and . + - _."
+    if section == "scenario":
+        return f"'{key}' takes a finite number, a label in quotes, or a table of numbers by label."
+    if section == "parameters" or key == "parameters":
+        return f"'{key}' takes a finite number or a table of numbers by label."
+    if key == "scenario":
+        return "'scenario' takes at least one table; write [[scenario]] and below it name = \"...\"."
+    if key in {"model", "data"}:
+        return f"'{key}' takes one text in quotes."
+    return f"'{key}' is not a variant group with a list of names in quotes. {TOP_LEVEL}"
+
+
+def _keys(content: Any) -> set[str]:
+    """Every key of nested tables."""
+    if isinstance(content, Mapping):
+        return set(content).union(*(_keys(v) for v in content.values()))
+    return set().union(*(_keys(v) for v in content)) if isinstance(content, list) else set()
+
+
+def _line_of(text: str, key: str, section: str = "", number: int = 0) -> int | None:
+    """Line on which a key is set in the given section (`number` counts ``[[section]]`` tables from 0)."""
+    wanted = re.compile(rf"""\s*["']?{re.escape(key)}["']?\s*[.=]""")
+    current, seen, header_line = "", -1, None
+    for line_number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(#.*)?$", line)
+        if header:
+            current = header[1]
+            seen += current == section
+            here = current.split(".")[0] == section and (section != "scenario" or seen == number)
+            if here and (header_line is None or current == f"{section}.{key}"):
+                header_line = line_number
+        elif current == section and (section != "scenario" or seen == number) and wanted.match(line):
+            return line_number
+    return header_line
