@@ -1,1 +1,28 @@
-"""Read, check and aggregate official tables into the labelled baseline data of a model."""
+"""Calibration: from input-output tables and estimates to the labelled baseline that a model starts from."""
+
+from calibration.baseline import armington_baseline, caliendo_parro_baseline, rare_earths_baseline
+from calibration.consistency import check_baseline
+from calibration.io_table import aggregate, check, deficits, goods_accounts, redefine_output, value_added
+from calibration.labels import align, region_concordance, sector_concordance
+from calibration.parameters import Parameter, Parameters, default_parameters
+from calibration.wiod import read_compact
+
+__all__ = [
+    "Parameter",
+    "Parameters",
+    "aggregate",
+    "align",
+    "armington_baseline",
+    "caliendo_parro_baseline",
+    "check",
+    "check_baseline",
+    "default_parameters",
+    "deficits",
+    "goods_accounts",
+    "rare_earths_baseline",
+    "read_compact",
+    "redefine_output",
+    "region_concordance",
+    "sector_concordance",
+    "value_added",
+]

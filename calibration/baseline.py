@@ -1,0 +1,194 @@
+"""Baselines: the shares and levels that exact-hat models start from, computed from a world input-output table.
+
+Values are in the unit of the table (million US dollars), shares are pure numbers. Cells without output or expenditure have
+shares of zero and are listed in the attributes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from calibration.consistency import check_baseline
+from calibration.io_table import as_region, empty_cells, goods_accounts, value_added
+from calibration.parameters import Parameters, default_parameters
+
+
+def _share(part: xr.DataArray, total: xr.DataArray) -> xr.DataArray:
+    """Divide, with 0 where the total is 0 (an empty cell has no composition)."""
+    return (part / total.where(total != 0, 1.0)).where(total != 0, 0.0)
+
+
+def _goods(accounts: xr.Dataset) -> xr.Dataset:
+    """Return trade shares, expenditure, output, cost shares and final shares of a table without categories."""
+    inputs = accounts.intermediate.sum("exporter")
+    flow = accounts.intermediate.sum("sector").rename(input_sector="sector") + accounts.final
+    spent = flow.sum("exporter")
+    output = accounts.gross_output
+    cost_share = as_region(inputs, "importer").pipe(_share, output)
+    use = as_region(accounts.final.sum("exporter"), "importer")
+    # The value-added share is the complement of the input shares, so that the two add up to one to the last digit.
+    added_share = (1 - cost_share.sum("input_sector")).where(output != 0, 0.0)
+    base = xr.Dataset(
+        {
+            "expenditure_share": _share(flow, spent).transpose("importer", "exporter", "sector"),
+            "expenditure": as_region(spent, "importer").transpose("region", "sector"),
+            "gross_output": output.transpose("region", "sector"),
+            "value_added_share": added_share.transpose("region", "sector"),
+            "input_share": cost_share.transpose("region", "input_sector", "sector"),
+            "final_share": _share(use, use.sum("sector")).transpose("region", "sector"),
+            "tariff": xr.zeros_like(flow.transpose("importer", "exporter", "sector")),
+            "final_expenditure": use.sum("sector"),
+        }
+    )
+    kept = ("source", "citation", "terms", "year", "unit", "inventories", "output_redefined", "aggregation")
+    base.attrs = {k: accounts.attrs[k] for k in kept if k in accounts.attrs}
+    for name, what in (
+        ("gross_output", "industries without output"),
+        ("expenditure", "destinations without purchases"),
+    ):
+        names = list(empty_cells(base[name]))
+        base.attrs[what.replace(" ", "_")] = f"{len(names)}" + (f": {', '.join(names)}" if names else "")
+    return base
+
+
+def _describe(base: xr.Dataset) -> xr.Dataset:
+    for name, array in base.data_vars.items():
+        description, unit = DESCRIPTIONS[str(name)]
+        array.attrs = {"long_name": description, "units": unit}
+    return base
+
+
+MONEY = "million US dollars"
+#: Variable of a baseline -> what it is, and its unit.
+DESCRIPTIONS = {
+    "expenditure_share": (
+        "share of the importer's expenditure on a sector that goes to the exporter (pi)",
+        "1",
+    ),
+    "expenditure": ("expenditure on a sector, all uses, including tariffs (X)", MONEY),
+    "gross_output": ("gross output at basic prices (G)", MONEY),
+    "value_added_share": ("value added per unit of gross output (nu)", "1"),
+    "input_share": ("cost of an input per unit of gross output (nu_k)", "1"),
+    "final_share": ("share of a sector in final expenditure (alpha)", "1"),
+    "tariff": ("ad-valorem import tariff (tau)", "1"),
+    "final_expenditure": ("final expenditure (I)", MONEY),
+    "income": ("income from production", MONEY),
+    "deficit": ("trade deficit (D)", MONEY),
+    "ree_share": ("rare-earth share of value added (omega)", "1"),
+    "ree_endowment": ("rare-earth endowment at the baseline world price (R)", MONEY),
+    "export_tax": ("ad-valorem export tax on rare earths (t)", "1"),
+    "ree_elasticity": ("elasticity of substitution between the rare-earth and labour bundles (epsilon)", "1"),
+    "trade_elasticity": ("trade elasticity (theta)", "1"),
+    "variety_elasticity": ("elasticity of substitution between varieties (beta)", "1"),
+    "variety_productivity": ("productivity elasticity of the measure of varieties (phi)", "1"),
+    "research_elasticity": ("elasticity of varieties to research effort (kappa)", "1"),
+}
+
+
+def rare_earths_baseline(
+    table: xr.Dataset, parameters: Parameters | None = None, *, inventories: str = "keep"
+) -> xr.Dataset:
+    """Return the baseline of the rare-earth model (MODEL.md sections 6, 7 and 14).
+
+    Rare earths are carved out of value added (output less inputs): their share is gamma_s in every region, and their cost is
+    that share of value added divided by the markup. Tariffs and the export tax are zero, the world rare-earth price is one,
+    and deficits close each region's budget::
+
+        I_n = sum_s (1 - omega_ns) V_ns / mu + R_n + sum_s V_ns / beta + D_n,    R_n = e_n sum_is omega_is V_is / mu
+
+    Parameters
+    ----------
+    table : xr.Dataset
+        A balanced world input-output table.
+    parameters : Parameters, optional
+        Defaults to `default_parameters()`.
+    inventories : {"keep", "in-deficit", "clip"}
+        See `calibration.goods_accounts`.
+
+    Returns
+    -------
+    xr.Dataset
+        ``expenditure_share``, ``tariff`` (importer, exporter, sector); ``expenditure``, ``gross_output``,
+        ``value_added_share``, ``final_share``, ``ree_share`` (region, sector); ``input_share`` (region, input_sector, sector);
+        ``final_expenditure``, ``deficit``, ``ree_endowment`` (region); ``ree_elasticity``, ``trade_elasticity`` (sector);
+        ``export_tax``, ``variety_elasticity``, ``variety_productivity``, ``research_elasticity`` (scalars).
+
+    Raises
+    ------
+    DataError
+        If the table is unbalanced or has negative use, if a label has no parameter, or if an identity of the result fails.
+    """
+    parameters = default_parameters() if parameters is None else parameters
+    base = _goods(goods_accounts(table, inventories))
+    regions, sectors = base.indexes["region"], base.indexes["sector"]
+    added = base.value_added_share * base.gross_output
+    for name in ("trade_elasticity", "ree_elasticity"):
+        base[name] = ("sector", parameters.by_sector(name, sectors).values)
+    for name in ("variety_elasticity", "variety_productivity", "research_elasticity"):
+        base[name] = parameters.scalar(name)
+    gamma = base.trade_elasticity.copy(data=parameters.by_sector("ree_share", sectors).values)
+    base["ree_share"] = gamma.broadcast_like(base.gross_output).transpose("region", "sector")
+    base["export_tax"] = 0.0
+    beta = base.variety_elasticity
+    ree_cost = base.ree_share * added * (beta - 1) / beta
+    base["ree_endowment"] = parameters.endowment_share(regions) * ree_cost.sum()
+    labour_income = ((1 - base.ree_share) * added * (beta - 1) / beta).sum("sector")
+    research_income = added.sum("sector") / beta
+    base["deficit"] = base.final_expenditure - labour_income - base.ree_endowment - research_income
+    base.attrs["title"] = f"Baseline of the rare-earth model, {base.attrs.get('year', '')}".rstrip(", ")
+    for name, parameter in parameters.entries.items():
+        base.attrs[f"source_of_{name}"] = parameter.source
+    check_baseline(base)
+    return _describe(base)
+
+
+def caliendo_parro_baseline(
+    table: xr.Dataset, parameters: Parameters | None = None, *, inventories: str = "keep"
+) -> xr.Dataset:
+    """Return the baseline of Caliendo and Parro (2015): labour is the only factor, tariffs are zero.
+
+    Same goods part as `rare_earths_baseline`, with ``deficit`` (final expenditure less value added) and
+    ``trade_elasticity``.
+    """
+    parameters = default_parameters() if parameters is None else parameters
+    accounts = goods_accounts(table, inventories)
+    base = _goods(accounts)
+    base["deficit"] = base.final_expenditure - value_added(accounts).sum("sector")
+    base["trade_elasticity"] = (
+        "sector",
+        parameters.by_sector("trade_elasticity", base.indexes["sector"]).values,
+    )
+    base.attrs["title"] = "Baseline of the Caliendo-Parro model"
+    base.attrs["source_of_trade_elasticity"] = parameters["trade_elasticity"].source
+    check_baseline(base)
+    return _describe(base)
+
+
+def armington_baseline(
+    table: xr.Dataset, parameters: Parameters | None = None, *, inventories: str = "keep"
+) -> xr.Dataset:
+    """Return the baseline of a one-sector Armington model without intermediates.
+
+    All flows between regions are spending on goods: ``expenditure_share`` (importer, exporter), ``expenditure`` and
+    ``income`` (region) from gross flows, ``deficit`` = expenditure - income, ``trade_elasticity`` (scalar; the mean over
+    sectors weighted by expenditure where it varies).
+    """
+    parameters = default_parameters() if parameters is None else parameters
+    accounts = goods_accounts(table, inventories)
+    flow = accounts.intermediate.sum(["sector", "input_sector"]) + accounts.final.sum("sector")
+    spent, sold = flow.sum("exporter"), flow.sum("importer")
+    base = xr.Dataset(
+        {
+            "expenditure_share": _share(flow, spent).transpose("importer", "exporter"),
+            "expenditure": as_region(spent, "importer"),
+            "income": as_region(sold, "exporter"),
+        }
+    )
+    base["deficit"] = base.expenditure - base.income
+    theta = parameters.by_sector("trade_elasticity", accounts.indexes["sector"])
+    weight = accounts.gross_output.sum("region")
+    base["trade_elasticity"] = float(np.average(theta.values, weights=weight.values))
+    base.attrs = {"title": "Baseline of the Armington model", "inventories": accounts.attrs["inventories"]}
+    check_baseline(base)
+    return _describe(base)
