@@ -1,1 +1,49 @@
-"""The public face: what a model file or notebook imports, and the command line."""
+"""The public face: what a model file or a notebook imports.
+
+Names are loaded when they are first used, so that the command's help does not wait for sympy and casadi.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from exacthat.run import Outcome, run_scenarios, solve_study
+    from framework import Model, Solution, analyse, compile_model, hat, solve
+    from framework.errors import DataError, ExacthatError, ModelError, ScenarioError, SolveError
+
+_HOME = {
+    **dict.fromkeys(["Model", "Solution", "analyse", "compile_model", "hat", "solve"], "framework"),
+    **dict.fromkeys(
+        ["DataError", "ExacthatError", "ModelError", "ScenarioError", "SolveError"], "framework.errors"
+    ),
+    **dict.fromkeys(["Outcome", "run_scenarios", "solve_study"], "exacthat.run"),
+}
+
+__all__ = [
+    "DataError",
+    "ExacthatError",
+    "Model",
+    "ModelError",
+    "Outcome",
+    "ScenarioError",
+    "Solution",
+    "SolveError",
+    "analyse",
+    "compile_model",
+    "hat",
+    "run_scenarios",
+    "solve",
+    "solve_study",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'exacthat' has no attribute '{name}'")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -6,9 +6,11 @@ global state is touched; colours are told apart by readers with colour-vision de
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import re
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +26,7 @@ RESOLUTION = 1e-8
 
 COLUMN_WIDTH = 3.5
 BAR_HEIGHT = 0.145
+NAME_WIDTH = 24
 COLOURS = ("#c9c9c9", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9")
 
 STYLE = {
@@ -54,11 +57,19 @@ class Plot:
     scenario: str
     figure: Figure
 
+    def svg(self) -> str:
+        """The figure as SVG source; the same figure gives the same text."""
+        text = io.StringIO()
+        with mpl.rc_context(STYLE):
+            about = {"Title": self.title, "Description": self.note, "Date": None}
+            self.figure.savefig(text, format="svg", metadata=about)
+        return text.getvalue()
+
     def save(self, folder: Path) -> None:
         """Write the figure as SVG and PNG."""
+        (folder / f"{self.name}.svg").write_text(self.svg(), encoding="utf-8")
         with mpl.rc_context(STYLE):
             about = {"Title": self.title, "Description": self.note}
-            self.figure.savefig(folder / f"{self.name}.svg", metadata={**about, "Date": None})
             self.figure.savefig(folder / f"{self.name}.png", metadata=about)
 
 
@@ -168,15 +179,24 @@ def _bars(values: xr.DataArray, dim: str, colours: dict[str, str]) -> Figure:
                     number(float(x)), (x, y), xytext=(2.5 if x >= 0 else -2.5, 0), textcoords="offset points",
                     ha="left" if x >= 0 else "right", va="center_baseline", fontsize=5.5, color="#333333",
                 )  # fmt: skip
-        axes.set_yticks(centre + (len(variants) - 1) / 2, labels)
+        names = [textwrap.fill(label, NAME_WIDTH) for label in labels]
+        axes.set_yticks(centre + (len(variants) - 1) / 2, names)
         axes.invert_yaxis()
         axes.axvline(0, color="#333333", linewidth=0.6, zorder=3)
         axes.grid(axis="x", zorder=0)
-        axes.margins(x=0.16, y=0.02)
-        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.set_xlim(*_limits(data))
+        axes.margins(y=0.02)
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}".replace("-", "\N{MINUS SIGN}")))
         unit = "percent" if power == 0 else rf"$10^{{{power}}}$ percent"
         axes.set_xlabel(f"change from the baseline, {unit}")
         if len(variants) > 1:
             figure.legend(loc="outside upper center", ncols=len(variants), handlelength=1, columnspacing=1.2)
     return figure
+
+
+def _limits(data: np.ndarray) -> tuple[float, float]:
+    """Ends of the axis: zero and every bar, with room for the value beside a bar."""
+    low, high = min(0.0, float(data.min(initial=0.0))), max(0.0, float(data.max(initial=0.0)))
+    span = (high - low) or 1.0
+    return low - span * (0.2 if low < 0 else 0.02), high + span * (0.2 if high > 0 else 0.02)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -55,13 +56,15 @@ class Study(BaseModel):
     data : str or None
         Name of a shipped table, or path of a table or NetCDF data set.
     parameters : dict
-        Values that replace the defaults: a number, or numbers by label.
+        Values that replace the defaults: a number, numbers by label, or the name of an alternative.
     scenario : list of Scenario
         Policies, with unique names.
     variants : dict of str to list of str
         Variants to compare, for each variant group of the model.
     source : str
         Where the study comes from.
+    folder : Path
+        Folder to which relative paths in it refer.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -69,7 +72,7 @@ class Study(BaseModel):
 
     model: StrictStr
     data: StrictStr | None = None
-    parameters: dict[str, Number | Table] = {}
+    parameters: dict[str, Number | StrictStr | Table] = {}
     scenario: Annotated[list[Scenario], Field(min_length=1)]
     _source: str = PrivateAttr("scenario file")
     _text: str = PrivateAttr("")
@@ -83,6 +86,11 @@ class Study(BaseModel):
     def text(self) -> str:
         """Text of the file, in which messages find the line of a key."""
         return self._text
+
+    @property
+    def folder(self) -> Path:
+        """Folder to which relative paths refer: that of the file, else the working directory."""
+        return Path(self._source).parent if Path(self._source).is_file() else Path()
 
     @property
     def variants(self) -> dict[str, list[str]]:
@@ -160,6 +168,18 @@ def default_study(model: str) -> Study:
     if not file.is_file():
         raise ScenarioError(f"model '{model}' has no default scenarios; give a scenario file or shocks.")
     return parse_study(file.read_text(encoding="utf-8"), f"default scenarios of {model}")
+
+
+def shock_study(model: str, shocks: Iterable[str]) -> Study:
+    """A study of one scenario from settings ``key=value`` of the command line; values are TOML values."""
+    lines = []
+    for setting in shocks:
+        key, sign, value = setting.partition("=")
+        if not sign or not key.strip() or not value.strip():
+            raise ScenarioError(f"--shock '{setting}' is not of the form key=value.")
+        lines.append(f"{key.strip()} = {value.strip()}")
+    text = "\n".join([f"model = {json.dumps(model)}", "[[scenario]]", 'name = "shock"', *lines, ""])
+    return parse_study(text, "--shock")
 
 
 def parse_study(text: str, source: str) -> Study:
@@ -305,7 +325,7 @@ def _advice(violation: Mapping[str, Any], section: str, key: str) -> str:
     if section == "scenario":
         return f"'{key}' takes a finite number, a label in quotes, or a table of numbers by label."
     if section == "parameters" or key == "parameters":
-        return f"'{key}' takes a finite number or a table of numbers by label."
+        return f"'{key}' takes a finite number, a table of numbers by label, or a name in quotes."
     if key == "scenario":
         return "'scenario' takes at least one table; write [[scenario]] and below it name = \"...\"."
     if key in {"model", "data"}:

@@ -1,0 +1,208 @@
+"""The commands: run, check, equations, models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from exacthat.cli.console import err, explained, out, progress, rich_table, show_pairs
+
+if TYPE_CHECKING:
+    from exacthat.run import Outcome
+    from exacthat.scenario import Study
+    from framework import Model
+
+app = typer.Typer(
+    name="exacthat",
+    help="Structural trade and general-equilibrium models in exact hats: declare, check, solve, report.",
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Name of a built-in model, or a .py file.")]
+VariantOption = Annotated[
+    list[str] | None,
+    typer.Option("--variant", metavar="GROUP=NAME", help="Variant to take, for instance technology=exogenous."),
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        out.print(f"exacthat {version('exacthat')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and stop.")
+    ] = False,
+) -> None:
+    """Structural trade and general-equilibrium models in exact hats: declare, check, solve, report."""
+
+
+@app.command()
+@explained
+def run(
+    what: Annotated[
+        str, typer.Argument(metavar="MODEL|FILE.toml", help="A built-in model, a scenario file, or a .py model file.")
+    ],
+    out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
+    data: Annotated[str | None, typer.Option("--data", help="Data set (.nc), table, or name of a shipped table.")] = None,
+    scenario: Annotated[
+        list[str] | None, typer.Option("--scenario", metavar="NAME", help="Solve only this scenario; may be repeated.")
+    ] = None,
+    scenarios: Annotated[
+        Path | None, typer.Option("--scenarios", metavar="FILE.toml", help="Scenario file for a .py model.")
+    ] = None,
+    shock: Annotated[
+        list[str] | None,
+        typer.Option("--shock", metavar="KEY=VALUE", help="One quantity that changes; may be repeated."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the results in an existing folder.")] = False,
+) -> None:
+    """Solve scenarios; write results.nc, figures and report.html, and show a summary."""
+    from exacthat.output import require_free
+    from exacthat.run import solve_study
+
+    require_free(out_dir, force)
+    study = _study(what, scenarios, shock or [])
+    if scenario:
+        study = study.only(scenario)
+    outcome = solve_study(study, data=data, track=progress)
+    _write(outcome, out_dir, force)
+    _summarise(outcome)
+    out.print(f"Results, figures and report are in {out_dir}", highlight=False)
+
+
+@app.command()
+@explained
+def check(
+    model: ModelArgument,
+    data: Annotated[str | None, typer.Argument(metavar="[DATA]", help="Data to check the model with.")] = None,
+    variant: VariantOption = None,
+) -> None:
+    """Show the structure of a model: equations, matching, core, Walras, data needed; with DATA, replicate them."""
+    from exacthat.library import load_model
+    from framework import analyse
+
+    declared = _choose(load_model(model), variant or [])
+    out.print(f"[bold]{declared.name}[/bold]: {declared.title}", highlight=False)
+    out.print(analyse(declared).to_text(), highlight=False, markup=False, soft_wrap=True)
+    show_pairs([(k, ", ".join(v)) for k, v in declared.variants.items()], "variants")
+    show_pairs([(k, f"given instead of {v}") for k, v in declared.closures.items()], "closures")
+    if data is not None or declared.name == "rare-earths":
+        _replicate(declared, data)
+
+
+@app.command()
+@explained
+def equations(
+    model: ModelArgument,
+    hats: Annotated[bool, typer.Option("--hat", help="The exact-hat form instead of the levels.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="LaTeX source.")] = False,
+    variant: VariantOption = None,
+) -> None:
+    """Print the equations of a model."""
+    from exacthat.library import load_model
+    from framework import hat
+
+    shown = _choose(load_model(model), variant or [])
+    shown = hat(shown) if hats else shown
+    if latex:
+        typer.echo(shown.to_latex())
+        return
+    for block, members in shown.blocks.items():
+        typer.echo(f"[{block}]")
+        for equation in members:
+            typer.echo(f"  {equation.name}\n    {equation}")
+
+
+@app.command()
+@explained
+def models() -> None:
+    """List the built-in models."""
+    from models import MODELS
+
+    show_pairs([(name, build().title) for name, build in MODELS.items()])
+
+
+def _study(what: str, scenarios: Path | None, shocks: list[str]) -> Study:
+    """The study that the arguments of `run` ask for."""
+    from exacthat.run import load_study
+    from exacthat.scenario import read_study, shock_study
+
+    if what.endswith(".toml"):
+        if scenarios or shocks:
+            raise typer.BadParameter("a scenario file says what to solve; leave out --scenarios and --shock.")
+        return load_study(what)
+    if scenarios and shocks:
+        raise typer.BadParameter("give --scenarios or --shock, not both.")
+    if scenarios:
+        study = read_study(scenarios)
+        return study.model_copy(update={"model": str(Path(what).resolve()) if what.endswith(".py") else what})
+    if shocks:
+        return shock_study(what, shocks)
+    if what.endswith(".py"):
+        raise typer.BadParameter("a model file needs --shock KEY=VALUE or --scenarios FILE.toml.")
+    return load_study(what)
+
+
+def _choose(model: Model, choices: list[str]) -> Model:
+    """The model with the variants of ``--variant GROUP=NAME``."""
+    pairs = [choice.partition("=") for choice in choices]
+    for group, sign, _ in pairs:
+        if not sign:
+            raise typer.BadParameter(f"--variant {group} is not of the form GROUP=NAME.")
+    return model.choose(**{group: name for group, _, name in pairs})
+
+
+def _replicate(model: Model, data: str | None) -> None:
+    """Bind the baseline data, solve without a shock and show the certificate."""
+    from exacthat.library import load_baseline
+    from exacthat.scenario import Study
+    from framework import compile_model, hat, solve
+
+    empty = Study.model_construct(model=model.name, data=None, parameters={}, scenario=[])
+    baseline = load_baseline(model, empty, data)
+    solution = solve(compile_model(hat(model)).bind(baseline.data, {}, {}))
+    out.print("[bold]baseline replicated without a shock[/bold]")
+    for name, value, bound, passed in solution.certificate.rows():
+        out.print(f"  {name}: {value:.2g} (bound {bound:.2g}) {'holds' if passed else 'fails'}", highlight=False)
+
+
+def _write(outcome: Outcome, folder: Path, force: bool) -> None:
+    """Write results, figures, captions and report in one step."""
+    from exacthat.figures import draw
+    from exacthat.output import results_folder
+    from exacthat.report import render
+    from exacthat.results import write_results
+
+    with results_folder(folder, force) as draft, err.status("figures and report"):
+        plots = draw(outcome.results)
+        write_results(outcome.results, draft / "results.nc")
+        (draft / "report.html").write_text(render(outcome, plots), encoding="utf-8")
+        if plots:
+            (draft / "figures").mkdir()
+            captions = "\n\n".join(f"{p.name}\n{p.title}. {p.note}" for p in plots)
+            (draft / "figures" / "captions.txt").write_text(captions + "\n", encoding="utf-8")
+            for plot in plots:
+                plot.save(draft / "figures")
+
+
+def _summarise(outcome: Outcome) -> None:
+    """Print one table a scenario."""
+    from exacthat import summary
+
+    results = outcome.results
+    keys = summary.headlines(results)
+    dims = {d for k in keys for d in results[k].dims} - set(summary.case_dims(results))
+    for scenario in results["scenario"].values:
+        for dim in sorted(map(str, dims)):
+            out.print(rich_table(summary.table(results, keys, dim, str(scenario))))
+    out.print("Changes from the baseline in percent.", highlight=False)

@@ -1,0 +1,171 @@
+"""A report of a solved study as one HTML file that needs nothing else: no network, no other files."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from exacthat import summary
+from exacthat.figures import Plot, by_variant
+from exacthat.summary import Table
+
+if TYPE_CHECKING:
+    from exacthat.run import Outcome
+
+SECTOR_OUTCOMES = 8
+"""Outcomes by region and sector for which the report has tables; the others are in results.nc."""
+
+
+def render(outcome: Outcome, plots: list[Plot]) -> str:
+    """Return the report as HTML.
+
+    Parameters
+    ----------
+    outcome : Outcome
+        Solved study.
+    plots : list of Plot
+        Its figures; they are put into the page as SVG.
+    """
+    results = outcome.results
+    scenarios = [str(s) for s in results["scenario"].values]
+    environment = Environment(
+        loader=PackageLoader("exacthat"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )  # fmt: skip
+    return environment.get_template("report.html").render(
+        attrs=results.attrs,
+        scenarios=[_scenario(results, name, plots) for name in scenarios],
+        settings={s.name: s.settings for s in outcome.study.scenario},
+        sentences=[sentence for name in scenarios for sentence in sentences(results, name)],
+        scalars=_scalars(results),
+        sector_tables=_sector_tables(results, scenarios),
+        structure=_structure(outcome),
+        assumptions=assumptions(outcome.model.name),
+        parameters=json.loads(results.attrs["parameters"]),
+        data={k.removeprefix("data_"): v for k, v in results.attrs.items() if k.startswith("data_")},
+        certificates=_certificates(results),
+        provenance=_provenance(results),
+    )
+
+
+def sentences(results: xr.Dataset, scenario: str) -> list[str]:
+    """Say between which bounds each headline outcome changes in a scenario."""
+    out = []
+    for key in summary.headlines(results):
+        array = results[key]
+        values = by_variant(summary.shown(array).sel(scenario=scenario), results)
+        (dim,) = (d for d in values.dims if d != "variant")
+        ends = []
+        for at in (values.argmin(), values.argmax()):
+            worst = values.stack(all=[d for d in values.dims])[int(at)]
+            label = f"{worst[dim].item()}, {worst['variant'].item()}"
+            ends.append(f"{summary.cell(float(worst))} ({label})")
+        unit = "percent" if summary.is_ratio(array) else summary.unit_shown(array)
+        out.append(f"{scenario}: {summary.long_name(array)} changes from {ends[0]} to {ends[1]}, {unit}.")
+    return out
+
+
+def assumptions(model: str) -> list[dict[str, Any]]:
+    """Assumptions of a built-in model, with alternatives; empty for other models."""
+    file = resources.files("exacthat") / "data" / f"{model}-assumptions.toml"
+    return tomllib.loads(file.read_text(encoding="utf-8"))["assumption"] if file.is_file() else []
+
+
+def _scenario(results: xr.Dataset, name: str, plots: list[Plot]) -> dict[str, Any]:
+    """Figures and tables of one scenario."""
+    single = [str(d) for d in results.dims if d not in {*summary.case_dims(results), "check"}]
+    tables = []
+    for dim in single:
+        for key in [*summary.headlines(results), *summary.keys_over(results, dim)]:
+            if dim in results[key].dims and key not in {t[0] for t in tables}:
+                tables.append((key, summary.table(results, [key], dim, name, summary.long_name(results[key]))))
+    if "cushioning_index" in results:
+        index = results[["cushioning_index"]].drop_sel(technology="exogenous")
+        index.attrs = results.attrs
+        if index.sizes["technology"]:
+            tables.append(("cushioning_index", summary.table(index, ["cushioning_index"], "region", name)))
+    return {
+        "name": name,
+        "figures": [
+            {"svg": Markup(inline_svg(p.svg(), p.title)), "title": p.title, "note": p.note}
+            for p in plots
+            if p.scenario == name
+        ],
+        "tables": [(_definition(results[key]), t) for key, t in tables],
+    }
+
+
+def inline_svg(svg: str, title: str) -> str:
+    """SVG source for use inside a page: without prologue, and named for screen readers."""
+    body = svg[svg.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    return body.replace("<svg", f'<svg role="img" aria-label="{Markup.escape(title)}"', 1)
+
+
+def _definition(array: xr.DataArray) -> str:
+    return str(array.attrs.get("definition", ""))
+
+
+def _scalars(results: xr.Dataset) -> Table | None:
+    keys = [k for k in summary.keys_over(results) if results[k].dtype.kind == "f"]
+    return summary.scalar_table(results, keys) if keys else None
+
+
+def _sector_tables(results: xr.Dataset, scenarios: list[str]) -> list[tuple[str, list[Table]]]:
+    """Outcomes by sector and region, for every case."""
+    if not {"region", "sector"} <= set(results.dims):
+        return []
+    keys = summary.keys_over(results, "region", "sector")[:SECTOR_OUTCOMES]
+    return [
+        (
+            summary.long_name(results[key]),
+            [
+                summary.sector_region_table(results, key, scenario, str(variant))
+                for scenario in scenarios
+                for variant in by_variant(results[key], results)["variant"].values
+            ],
+        )
+        for key in keys
+    ]
+
+
+def _structure(outcome: Outcome) -> str:
+    from framework import analyse
+
+    return analyse(outcome.model).to_text()
+
+
+def _certificates(results: xr.Dataset) -> list[dict[str, Any]]:
+    """For each case: status, and value and bound of every check."""
+    dims = summary.case_dims(results)
+    stacked = results[["status", "certificate_value", "certificate_bound", "certificate_passed"]].stack(case=dims)
+    out = []
+    for k in range(stacked.sizes["case"]):
+        case = stacked.isel(case=k)
+        rows = [
+            (str(check), f"{float(value):.2g}", f"{float(bound):.2g}", bool(passed))
+            for check, value, bound, passed in zip(
+                case["check"].values, case["certificate_value"].values, case["certificate_bound"].values,
+                case["certificate_passed"].values, strict=True,
+            )
+            if passed == passed
+        ]  # fmt: skip
+        label = ", ".join(str(case[d].item()) for d in dims)
+        out.append({"label": label, "status": str(case["status"].item()), "rows": rows})
+    return out
+
+
+def _provenance(results: xr.Dataset) -> list[tuple[str, str]]:
+    """Attributes that say how the results were made, without the long ones shown elsewhere."""
+    elsewhere = {"title", "scenario_file", "variant_groups", "parameters", "provenance"}
+    plain = [(k, str(v)) for k, v in results.attrs.items() if k not in elsewhere and not k.startswith("data_")]
+    cases = json.loads(results.attrs["provenance"])
+    common = {k: v for k, v in cases[0].items() if all(c.get(k) == v for c in cases)} if cases else {}
+    flat = [(k, json.dumps(v) if isinstance(v, dict | list) else str(v)) for k, v in common.items()]
+    return [(k.replace("_", " "), v) for k, v in (*plain, *flat) if v]

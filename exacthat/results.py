@@ -1,0 +1,157 @@
+"""Results of a study as one labelled data set: outcomes, certificates, provenance."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+if TYPE_CHECKING:
+    from exacthat.library import Baseline
+    from exacthat.scenario import Case, Study
+    from framework import Model, Solution
+
+ENGINE = "h5netcdf"
+
+
+def assemble(
+    study: Study, model: Model, cases: Sequence[Case], solutions: Sequence[Solution], baseline: Baseline
+) -> xr.Dataset:
+    """Put the outcomes of all cases into one data set.
+
+    Returns
+    -------
+    xr.Dataset
+        Every outcome over (scenario, variant groups, its own dims), as the ratio new over base unless its `unit`
+        says otherwise; an outcome that a variant does not have is missing there and says so in `comment`. With
+        an ``exogenous`` technology, ``cushioning_index``. The certificate is in ``certificate_value``,
+        ``certificate_bound`` and ``certificate_passed`` over (scenario, variant groups, check). Provenance is in
+        the attributes; ``variant_groups``, ``parameters`` and ``provenance`` are JSON.
+    """
+    groups = list(model.variants)
+    outcomes = _combine([s.outcomes for s in solutions], cases, groups)
+    results = outcomes.merge(_combine([_certificate(s) for s in solutions], cases, groups))
+    results["status"] = _combine([xr.Dataset({"status": str(s.status)}) for s in solutions], cases, groups)["status"]
+    if "technology" in groups and "exogenous" in results.get("technology", []) and "real_consumption" in results:
+        results["cushioning_index"] = cushioning_index(results["real_consumption"])
+    results.attrs = _provenance(study, model, solutions, baseline)
+    return results
+
+
+def cushioning_index(real_consumption: xr.DataArray) -> xr.DataArray:
+    """Share of the consumption change under exogenous technology that endogenous technology offsets.
+
+    One minus the ratio of the changes, endogenous over exogenous technology (MODEL.md section 9). One means that
+    nothing is left of the change, zero that technology does not matter, a negative value that it amplifies
+    the change. It has no value where consumption does not change under exogenous technology.
+
+    Parameters
+    ----------
+    real_consumption : xr.DataArray
+        Ratio new over base, with a dim ``technology`` that holds ``exogenous``.
+    """
+    change = real_consumption - 1
+    fixed = change.sel(technology="exogenous", drop=True)
+    index = (1 - change / fixed.where(fixed != 0)).transpose(*real_consumption.dims)
+    return index.assign_attrs(
+        long_name="cushioning index",
+        unit="1",
+        definition=r"1 - (\hat C_n - 1) / (\hat C_n^{\mathrm{exo}} - 1)",
+        comment="no value where consumption does not change under exogenous technology",
+    )
+
+
+def write_results(results: xr.Dataset, path: Path) -> None:
+    """Write results as NetCDF-4 and read them back, so that a file that is there can be read."""
+    try:
+        results.to_netcdf(path, engine=ENGINE)
+        with xr.open_dataset(path, engine=ENGINE) as written:
+            complete = written.load().equals(results)
+    except RuntimeError as error:
+        raise OSError(f"HDF5 could not write the file ({error})") from error
+    if not complete:
+        raise OSError("the file does not hold what was written")
+
+
+def _combine(parts: Sequence[xr.Dataset], cases: Sequence[Case], groups: Sequence[str]) -> xr.Dataset:
+    """Join data sets of the cases along (scenario, variant groups), in the order of the cases."""
+    dims = ["scenario", *groups]
+    labels = [[case.scenario, *(case.variant[g] for g in groups)] for case in cases]
+    placed = [
+        part.expand_dims({d: [x] for d, x in zip(dims, label, strict=True)})
+        for part, label in zip(parts, labels, strict=True)
+    ]
+    joined = xr.combine_by_coords(placed, combine_attrs="override", join="outer", data_vars="all")
+    if not isinstance(joined, xr.Dataset):
+        raise TypeError("solutions have no outcomes to join")
+    order = {d: list(dict.fromkeys(label[k] for label in labels)) for k, d in enumerate(dims)}
+    joined = joined.sel(order)
+    for name, array in joined.data_vars.items():
+        without = [case.label for case, part in zip(cases, parts, strict=True) if name not in part]
+        if without:
+            array.attrs["comment"] = f"not part of: {'; '.join(without)}"
+    return joined.transpose(*dims, ...)
+
+
+def _certificate(solution: Solution) -> xr.Dataset:
+    """Certificate of one solution over the dim ``check``."""
+    rows = list(solution.certificate.rows())
+    columns = dict(zip(("check", "value", "bound", "passed"), zip(*rows, strict=True), strict=True))
+    return xr.Dataset(
+        {
+            "certificate_value": ("check", np.asarray(columns["value"], dtype=float), {"unit": "1"}),
+            "certificate_bound": ("check", np.asarray(columns["bound"], dtype=float), {"unit": "1"}),
+            "certificate_passed": (
+                "check",
+                np.asarray(columns["passed"], dtype=float),
+                {"flag_values": [0.0, 1.0], "flag_meanings": "failed passed"},
+            ),
+        },
+        coords={"check": [str(c) for c in columns["check"]]},
+    )
+
+
+def _provenance(study: Study, model: Model, solutions: Sequence[Solution], baseline: Baseline) -> dict[str, Any]:
+    """Attributes that say where the results come from."""
+    data = {f"data_{k}": str(v) for k, v in baseline.data.attrs.items()}
+    table = [] if baseline.parameters is None else baseline.parameters.reset_index().to_dict("records")
+    attrs = {
+        "title": f"Counterfactuals of {model.name}",
+        "model": model.name,
+        "model_title": model.title,
+        "exacthat_version": metadata.version("exacthat"),
+        "exacthat_commit": commit(),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "scenarios": study.source,
+        "scenario_file": study.text,
+        "variant_groups": json.dumps(list(model.variants)),
+        "parameters": json.dumps(table, default=str),
+        "provenance": json.dumps([s.provenance for s in solutions], default=str),
+    }
+    return {**attrs, **data}
+
+
+def commit() -> str:
+    """Git commit of the source tree that exacthat runs from, or an empty text if it is not in one."""
+    here = Path(__file__)
+    if not _git(here.parent, "ls-files", here.name):
+        return ""
+    return _git(here.parent, "describe", "--always", "--dirty", "--abbrev=12")
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """Output of a git command, or an empty text where git or the repository is missing."""
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False, timeout=5
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return found.stdout.strip() if found.returncode == 0 else ""

@@ -1,0 +1,124 @@
+"""Tables of results for readers: changes in percent, by region or sector and variant."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import xarray as xr
+
+from exacthat.figures import RESOLUTION, by_variant, number, percent
+
+HEADLINES = ("real_gdp", "real_consumption")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table ready to print.
+
+    Attributes
+    ----------
+    title : str
+    corner : str
+        What the rows are.
+    columns : list of (str, list of str)
+        Column groups and the columns in each.
+    rows : list of (str, list of str)
+        Row label and cells, one for each column.
+    """
+
+    title: str
+    corner: str
+    columns: list[tuple[str, list[str]]]
+    rows: list[tuple[str, list[str]]]
+
+
+def case_dims(results: xr.Dataset) -> list[str]:
+    """Dims that tell the cases apart: scenario and the variant groups."""
+    return ["scenario", *json.loads(results.attrs["variant_groups"])]
+
+
+def keys_over(results: xr.Dataset, *dims: str) -> list[str]:
+    """Outcomes that run over exactly the given dims, besides those of the cases."""
+    wanted = {*case_dims(results), *dims}
+    skip = {"status", "cushioning_index"}
+    return [str(k) for k, v in results.data_vars.items() if set(v.dims) == wanted and k not in skip]
+
+
+def headlines(results: xr.Dataset) -> list[str]:
+    """Outcomes to show first: real GDP and consumption, or else all over the same single dim."""
+    known = [k for k in HEADLINES if k in results]
+    if known:
+        return known
+    single = [d for d in results.dims if d not in {*case_dims(results), "check"}]
+    found = [keys_over(results, str(d)) for d in single]
+    return max(found, key=len, default=[])
+
+
+def long_name(array: xr.DataArray) -> str:
+    """Readable name of an outcome."""
+    return str(array.attrs.get("long_name") or array.name).replace("_", " ")
+
+
+def is_ratio(array: xr.DataArray) -> bool:
+    """True for an outcome that is new over base."""
+    return array.attrs.get("unit") == "ratio"
+
+
+def cell(value: float, resolution: float = RESOLUTION) -> str:
+    """Write one number; what a solution cannot resolve is a plain zero, a missing value a dash."""
+    if value != value:
+        return "\N{EN DASH}"
+    return "0" if abs(value) < resolution else number(value)
+
+
+def unit_shown(array: xr.DataArray) -> str:
+    """Unit in which `shown` gives an outcome."""
+    return "percent change" if is_ratio(array) else str(array.attrs.get("unit", ""))
+
+
+def shown(array: xr.DataArray) -> xr.DataArray:
+    """Values to show: changes in percent for ratios, levels for everything else."""
+    return percent(array) if is_ratio(array) else array
+
+
+def table(results: xr.Dataset, keys: Sequence[str], dim: str, scenario: str, title: str = "") -> Table:
+    """Outcomes by the labels of `dim` (rows) and by variant (columns) in one scenario."""
+    columns, cells = [], []
+    for key in keys:
+        array = results[key]
+        values = by_variant(shown(array).sel(scenario=scenario), results).transpose("variant", dim)
+        unit = unit_shown(array)
+        name = long_name(array) + (f", {unit}" if unit and unit != "percent change" else "")
+        columns.append((name, [str(v) for v in values["variant"].values]))
+        cells.extend(values.values)
+    labels = [str(x) for x in results[dim].values]
+    rows = [(label, [cell(float(column[k])) for column in cells]) for k, label in enumerate(labels)]
+    return Table(title or scenario, dim.replace("_", " "), columns, rows)
+
+
+def scalar_table(results: xr.Dataset, keys: Sequence[str]) -> Table:
+    """Outcomes without further dims: a row for each scenario, a column for each variant."""
+    columns, cells = [], []
+    for key in keys:
+        values = by_variant(shown(results[key]), results).transpose("variant", "scenario")
+        columns.append((f"{long_name(results[key])}, {unit_shown(results[key])}".rstrip(", "),
+                        [str(v) for v in values["variant"].values]))  # fmt: skip
+        cells.extend(values.values)
+    labels = [str(x) for x in results["scenario"].values]
+    rows = [(label, [cell(float(column[k])) for column in cells]) for k, label in enumerate(labels)]
+    return Table("", "scenario", columns, rows)
+
+
+def sector_region_table(results: xr.Dataset, key: str, scenario: str, variant: str) -> Table:
+    """One outcome by sector (rows) and region (columns) in one case."""
+    array = results[key]
+    values = by_variant(shown(array).sel(scenario=scenario), results).sel(variant=variant)
+    values = values.transpose("sector", "region")
+    regions = [str(x) for x in values["region"].values]
+    rows = [
+        (str(s), [cell(float(v)) for v in row])
+        for s, row in zip(values["sector"].values, values.values, strict=True)
+    ]
+    return Table(f"{scenario}, {variant}", "sector", [(unit_shown(array), regions)], rows)
