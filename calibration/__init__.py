@@ -5,7 +5,9 @@ from calibration.consistency import check_baseline
 from calibration.io_table import aggregate, check, deficits, goods_accounts, redefine_output, value_added
 from calibration.labels import align, region_concordance, sector_concordance
 from calibration.parameters import Parameter, Parameters, default_parameters
+from calibration.tables import load_table, read_wiod, table_names
 from calibration.wiod import read_compact
+from calibration.workbook import read_workbook
 
 __all__ = [
     "Parameter",
@@ -19,10 +21,14 @@ __all__ = [
     "default_parameters",
     "deficits",
     "goods_accounts",
+    "load_table",
     "rare_earths_baseline",
     "read_compact",
+    "read_wiod",
+    "read_workbook",
     "redefine_output",
     "region_concordance",
     "sector_concordance",
+    "table_names",
     "value_added",
 ]

@@ -56,7 +56,7 @@ def _require_ordered(base: xr.Dataset) -> None:
     for dims in ALIASES:
         present = [d for d in dims if d in base.dims]
         for dim in present[1:]:
-            if not base.indexes[dim].equals(base.indexes[present[0]]):
+            if list(base.indexes[dim]) != list(base.indexes[present[0]]):
                 raise DataError(
                     f"dimension '{dim}' has the labels of '{present[0]}' in another order "
                     f"({', '.join(map(str, base.indexes[dim][:3]))}, ...); order them with calibration.align(baseline)."
@@ -68,7 +68,11 @@ SIGNED = {"deficit"}
 
 def _numbers(base: xr.Dataset, report: Report) -> None:
     for name, array in base.data_vars.items():
-        report.count(f"'{name}' without NaN or infinity", ~np.isfinite(array), "fill these cells before use")
+        report.count(
+            f"'{name}' without NaN or infinity",
+            xr.DataArray(~np.isfinite(array)),
+            "fill these cells before use",
+        )
     rate = ("tariff", "export_tax")
     for name, array in base.data_vars.items():
         if name in rate:
@@ -126,9 +130,10 @@ def _parameters(base: xr.Dataset, report: Report) -> None:
             "the direction of research is unstable there; lower it, or variety_productivity or research_elasticity",
             base.ree_elasticity,
         )
-    for name in ("trade_elasticity", "ree_elasticity"):
-        if name in base:
-            report.count(f"'{name}' positive", base[name] <= 0, "raise it", base[name])
+    if "trade_elasticity" in base:
+        report.count(
+            "'trade_elasticity' positive", base.trade_elasticity <= 0, "raise it", base.trade_elasticity
+        )
 
 
 def _relative(gap: xr.DataArray, scale: xr.DataArray) -> xr.DataArray:

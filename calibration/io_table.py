@@ -106,7 +106,7 @@ def check(table: xr.Dataset, tolerance: float = TOLERANCE, strict: bool = True) 
         report.count(
             f"'{name}' without negative values",
             table[name] < 0,
-            "correct the cells; only inventories may be negative",
+            'correct the cells; where inventory changes cause them, build the baseline with inventories="clip"',
             table[name],
         )
     scale = _cell_scale(table)
@@ -255,12 +255,11 @@ def goods_accounts(table: xr.Dataset, inventories: str = "keep") -> xr.Dataset:
         hint = did_you_mean(inventories, INVENTORY_RULES)
         raise DataError(f"unknown rule '{inventories}' for inventories.{hint} Known rules: {known}.")
     table = require_table(table)
-    # Negative value added may come from an inventory change that the rule removes, so it is checked after the rule.
-    ignorable = "value added"
+    # An inventory rule may repair negative output and value added, so these are checked after the rule.
+    repaired = ("value added", "'gross_output' without negative")
     before = check(table, strict=False)
-    Report(
-        before.subject, [f for f in before.findings if not f.check.startswith(ignorable)]
-    ).raise_if_failed()
+    kept = [f for f in before.findings if not f.check.startswith(repaired)]
+    Report(before.subject, kept).raise_if_failed()
     final, note = (
         (table.final, "none in the table")
         if "category" not in table.final.dims
@@ -275,6 +274,7 @@ def goods_accounts(table: xr.Dataset, inventories: str = "keep") -> xr.Dataset:
     use = out.final.sum("exporter")
     report.count("final use of a good without negative values", use < 0, fix, use)
     added = value_added(out)
+    report.count("gross output without negative values", out.gross_output < 0, fix, out.gross_output)
     report.count("value added without negative values", added < -TOLERANCE * _cell_scale(out), fix, added)
     report.raise_if_failed()
     return out.assign_attrs(table.attrs, inventories=f"{inventories}: {note}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from importlib import resources
 
 import pandas as pd
@@ -40,16 +40,18 @@ def sector_names() -> dict[str, str]:
     return dict(zip(table.wiod_code, table.wiod_name, strict=True))
 
 
-def require_same(found: Iterable[str], wanted: Iterable[str], found_in: str, wanted_in: str) -> None:
+def require_same(
+    found: Iterable[Hashable], wanted: Iterable[Hashable], found_in: str, wanted_in: str
+) -> None:
     """Raise `DataError` unless both hold the same labels once each, in whatever order."""
     found, wanted = list(found), list(wanted)
-    repeated = sorted({x for x in found if found.count(x) > 1})
+    repeated = [x for x in found if found.count(x) > 1]
     if repeated:
         raise DataError(f"{found_in} holds the label '{repeated[0]}' more than once; labels must be unique.")
     extra = [x for x in found if x not in set(wanted)]
     missing = [x for x in wanted if x not in set(found)]
     if extra:
-        hint = did_you_mean(extra[0], missing or wanted)
+        hint = did_you_mean(str(extra[0]), map(str, missing or wanted))
         raise DataError(f"{found_in} has the label '{extra[0]}', which {wanted_in} does not have.{hint}")
     if missing:
         raise DataError(f"{found_in} lacks the label '{missing[0]}' of {wanted_in}; add it or drop it there.")
@@ -58,8 +60,8 @@ def require_same(found: Iterable[str], wanted: Iterable[str], found_in: str, wan
 def align(data: xr.Dataset) -> xr.Dataset:
     """Order every alias dimension like the dimension it repeats, by label.
 
-    ``importer`` and ``exporter`` follow ``region`` (or each other), ``input_sector`` follows ``sector``.
-    Values move with their labels.
+    ``importer`` and ``exporter`` follow ``region`` (or each other), ``input_sector`` follows ``sector``. Values move with
+    their labels.
 
     Raises
     ------
@@ -73,14 +75,10 @@ def align(data: xr.Dataset) -> xr.Dataset:
                 raise DataError(
                     f"dimension '{dim}' has no labels; assign them with .assign_coords({dim}=[...])."
                 )
-        if not present:
-            continue
-        order = data.indexes[present[0]].astype(str)
-        for dim in present:
-            require_same(
-                data.indexes[dim].astype(str), order, f"dimension '{dim}'", f"dimension '{present[0]}'"
-            )
-        data = data.reindex({dim: order for dim in present[1:] if not data.indexes[dim].equals(order)})
+            order = list(data.indexes[present[0]])
+            require_same(data.indexes[dim], order, f"dimension '{dim}'", f"dimension '{present[0]}'")
+            if list(data.indexes[dim]) != order:
+                data = data.sel({dim: order})
     return data
 
 

@@ -169,25 +169,33 @@ class Parameters:
                 share[member] += value * tonnes[member] / tonnes.sum() if value else 0.0
         return xr.DataArray(list(share.values()), {"region": regions}, name="ree_endowment_share")
 
-    def override(self, settings: Mapping[str, Any]) -> Parameters:
+    def override(
+        self, settings: Mapping[str, Any], *, sectors: Iterable[str] = (), regions: Iterable[str] = ()
+    ) -> Parameters:
         """Return a copy with the settings of a scenario file's ``[parameters]`` table.
 
         A number replaces the parameter everywhere. A table by sector replaces the sectors it lists; a table of
         ``ree_endowment_share`` replaces the whole. ``trade_elasticity = "caliendo-parro"`` takes the named alternative.
+
+        Parameters
+        ----------
+        settings : mapping
+        sectors, regions : iterable of str
+            Labels of the user's own table, beside those of WIOD and of the 5 x 14 aggregate.
 
         Raises
         ------
         ScenarioError
             If a key or a label is unknown, a value is not a number, or lies outside its range.
         """
-        entries = dict(self.entries)
+        entries, own = dict(self.entries), (list(sectors), list(regions))
         for name, setting in settings.items():
             if name not in entries:
                 known = ", ".join(sorted(entries))
                 raise ScenarioError(
                     f"unknown key '{name}' in [parameters].{did_you_mean(name, entries)} Known keys: {known}."
                 )
-            entries[name] = _overridden(entries[name], setting)
+            entries[name] = _overridden(entries[name], setting, {"sector": own[0], "region": own[1]})
         try:
             return Parameters(entries)
         except DataError as error:
@@ -224,7 +232,7 @@ def _number(value: Any, place: str) -> float:
     return float(value)
 
 
-def _overridden(parameter: Parameter, setting: Any) -> Parameter:
+def _overridden(parameter: Parameter, setting: Any, own_labels: Mapping[str, list[str]]) -> Parameter:
     name = parameter.name
     if isinstance(setting, str) and name == "trade_elasticity":
         alternatives = trade_elasticities()
@@ -247,7 +255,7 @@ def _overridden(parameter: Parameter, setting: Any) -> Parameter:
             f"parameter '{name}' is a single number and cannot vary by label; give one number."
         )
     concordance = labels.sector_concordance() if parameter.dim == "sector" else labels.region_concordance()
-    known = list(dict.fromkeys([*concordance.values(), *concordance]))
+    known = list(dict.fromkeys([*own_labels[parameter.dim], *concordance.values(), *concordance]))
     for label in setting:
         if label not in known:
             hint = did_you_mean(label, known)
@@ -270,8 +278,8 @@ def _validate(parameters: Parameters) -> None:
         "ree_share": (lambda x: 0 <= x < 1, "must lie in [0, 1)"),
         "ree_endowment_share": (lambda x: 0 <= x <= 1, "must lie in [0, 1]"),
         "ree_elasticity": (
-            lambda x: 0 < x < bound,
-            f"must be positive and below the stability bound 1 + 1/(phi kappa) = {bound:g}; lower it, or lower "
+            lambda x: 0 <= x < bound,
+            f"must not be negative, and below the stability bound 1 + 1/(phi kappa) = {bound:g}; lower it, or lower "
             "variety_productivity (phi) or research_elasticity (kappa)",
         ),
     }
@@ -297,17 +305,15 @@ def trade_elasticities() -> dict[str, Parameter]:
     Caliendo and Parro estimate 20 industries of agriculture, mining and manufacturing. A sector that holds several of them
     takes their simple mean; services, which they do not estimate, take Head and Mayer's value (assumption).
     """
-    common = {"name": "trade_elasticity", "dim": "sector", "description": "trade elasticity theta_s"}
     estimates = labels.read_table("caliendo_parro_2015.csv")
-    mean = estimates.groupby("sector", sort=False).trade_elasticity.mean().round(10).to_dict()
-    variance = (estimates.standard_error**2).groupby(estimates.sector, sort=False).sum()
-    error = (variance**0.5 / estimates.groupby("sector", sort=False).size()).to_dict()
-    return {
-        "head-mayer": Parameter(value=5.0, source=HEAD_MAYER, **common),
-        "caliendo-parro": Parameter(
-            value=None, table={**mean, "Services": 5.0}, standard_error=error, source=CALIENDO_PARRO, **common
-        ),
-    }
+    groups = estimates.groupby("sector", sort=False)
+    mean = groups.trade_elasticity.mean().round(10).to_dict()
+    # Standard error of a simple mean of estimates, taking the industries' estimates as independent.
+    error = groups.standard_error.agg(lambda se: float((se**2).sum() ** 0.5 / len(se))).to_dict()
+    default = Parameter("trade_elasticity", 5.0, "sector", "trade elasticity theta_s", HEAD_MAYER)
+    table = {**mean, "Services": 5.0}
+    published = replace(default, value=None, table=table, standard_error=error, source=CALIENDO_PARRO)
+    return {"head-mayer": default, "caliendo-parro": published}
 
 
 def default_parameters() -> Parameters:
