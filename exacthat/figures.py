@@ -58,7 +58,7 @@ class Plot:
     figure: Figure
 
     def svg(self) -> str:
-        """The figure as SVG source; the same figure gives the same text."""
+        """Return the figure as SVG source; the same figure gives the same text."""
         text = io.StringIO()
         with mpl.rc_context(STYLE):
             about = {"Title": self.title, "Description": self.note, "Date": None}
@@ -196,7 +196,7 @@ def _bars(values: xr.DataArray, dim: str, colours: dict[str, str]) -> Figure:
 
 
 def _limits(data: np.ndarray) -> tuple[float, float]:
-    """Ends of the axis: zero and every bar, with room for the value beside a bar."""
+    """Return the ends of the axis: zero and every bar, with room for the value beside a bar."""
     low, high = min(0.0, float(data.min(initial=0.0))), max(0.0, float(data.max(initial=0.0)))
     span = (high - low) or 1.0
     return low - span * (0.2 if low < 0 else 0.02), high + span * (0.2 if high > 0 else 0.02)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from framework import Model
+
+DEFAULT_TABLE = "wiod2009-5x14"
+CALIBRATED: dict[str, Callable[[xr.Dataset, calibration.Parameters], xr.Dataset]] = {
+    "armington": calibration.armington_baseline,
+    "caliendo-parro": calibration.caliendo_parro_baseline,
+    "rare-earths": calibration.rare_earths_baseline,
+}
+"""Built-in models whose baseline is made from an input-output table."""
 
 
 @dataclass(frozen=True)
@@ -86,27 +94,30 @@ def _model_of_file(path: Path) -> Model:
 
 
 def load_baseline(model: Model, study: Study, data: str | None = None) -> Baseline:
-    """Baseline data of a study.
+    """Return the baseline data of a study.
 
-    The rare-earth model builds them from a world input-output table, shipped or given by path; every other
-    model takes a NetCDF data set whose variables have the keys of the model's symbols.
+    A built-in model takes them from a world input-output table, shipped or given by path. Every model takes a
+    NetCDF data set whose variables have the keys of its symbols.
 
     Parameters
     ----------
     data : str, optional
-        Takes the place of the study's `data`.
+        Takes the place of the study's `data`; a folder is where the official files of the table are.
     """
-    source = data or _beside(study)
-    if model.name == "rare-earths":
-        return _rare_earths(study, source or "wiod2009-5x14")
-    if source is None:
-        raise DataError(f"model '{model.name}' needs data; give a NetCDF file with --data, or data = \"...\".")
-    baseline = read_dataset(Path(source))
-    return Baseline(_with_parameters(baseline, study.parameters, model, study))
+    folder = data if data is not None and Path(data).is_dir() else None
+    source = (data if folder is None else None) or _beside(study)
+    if source is not None and source.endswith(".nc") and not _is_table(Path(source)):
+        return Baseline(_with_parameters(read_dataset(Path(source)), study.parameters, model, study))
+    if study.model in CALIBRATED:
+        return _calibrated(study, source or DEFAULT_TABLE, folder)
+    raise DataError(
+        f"model '{model.name}' needs a data set with its baseline; give a NetCDF file (.nc) with --data, "
+        'or write data = "..." in the scenario file.'
+    )
 
 
 def _beside(study: Study) -> str | None:
-    """Data that the study names; a relative path refers to the folder of its file."""
+    """Return the data that the study names; a relative path refers to the folder of its file."""
     if study.data is not None and (study.folder / study.data).is_file():
         return str(study.folder / study.data)
     return study.data
@@ -117,28 +128,32 @@ def read_dataset(path: Path) -> xr.Dataset:
     if not path.is_file():
         raise DataError(f"data set '{path}' does not exist; check the path.")
     try:
-        with xr.open_dataset(path, engine="h5netcdf") as opened:
-            return opened.load()
+        return xr.load_dataset(path, engine="h5netcdf")
     except (OSError, ValueError) as error:
         raise DataError(f"'{path}' cannot be read as a NetCDF-4 data set: {error}") from error
 
 
-def _rare_earths(study: Study, source: str) -> Baseline:
+def _is_table(path: Path) -> bool:
+    """Return True for an input-output table, which has intermediate use; a baseline of a model has shares."""
+    return "intermediate" in read_dataset(path)
+
+
+def _calibrated(study: Study, source: str, folder: str | None) -> Baseline:
+    """Return the baseline that `calibration` makes from an input-output table."""
     defaults = calibration.default_parameters()
     for key in study.parameters:
         if key not in defaults.entries:
             raise ScenarioError(
                 f"{study.where(key, 'parameters')}: unknown key '{key}'.{did_you_mean(key, defaults.entries)} "
-                f"Parameters of the model: {', '.join(defaults.entries)}."
+                f"Parameters: {', '.join(defaults.entries)}."
             )
     parameters = defaults.override(study.parameters)
-    data = calibration.rare_earths_baseline(calibration.load_table(source), parameters)
-    return Baseline(data, parameters.to_frame())
+    data = CALIBRATED[study.model](calibration.load_table(source, folder), parameters)
+    table = parameters.to_frame()
+    return Baseline(data, table[[k in data or f"source_of_{k}" in data.attrs for k in table.index]])
 
 
-def _with_parameters(
-    data: xr.Dataset, settings: Mapping[str, Any], model: Model, study: Study
-) -> xr.Dataset:
+def _with_parameters(data: xr.Dataset, settings: Mapping[str, Any], model: Model, study: Study) -> xr.Dataset:
     """Replace parameters of a data set by the settings of a study."""
     known = {d.key: d for d in model.of_kind(Kind.PARAMETER)}
     out = data.copy()

@@ -8,6 +8,7 @@ import tomllib
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -42,32 +43,32 @@ def render(outcome: Outcome, plots: list[Plot]) -> str:
         attrs=results.attrs,
         scenarios=[_scenario(results, name, plots) for name in scenarios],
         settings={s.name: s.settings for s in outcome.study.scenario},
-        sentences=[sentence for name in scenarios for sentence in sentences(results, name)],
+        sentences={name: sentences(results, name) for name in scenarios},
         scalars=_scalars(results),
         sector_tables=_sector_tables(results, scenarios),
         structure=_structure(outcome),
         assumptions=assumptions(outcome.model.name),
         parameters=json.loads(results.attrs["parameters"]),
-        data={k.removeprefix("data_"): v for k, v in results.attrs.items() if k.startswith("data_")},
+        data=_data(results),
+        outcomes=_outcomes(results),
         certificates=_certificates(results),
         provenance=_provenance(results),
     )
 
 
 def sentences(results: xr.Dataset, scenario: str) -> list[str]:
-    """Say between which bounds each headline outcome changes in a scenario."""
+    """Say between which bounds each headline outcome lies in a scenario, and where."""
     out = []
     for key in summary.headlines(results):
         array = results[key]
         values = by_variant(summary.shown(array).sel(scenario=scenario), results)
         (dim,) = (d for d in values.dims if d != "variant")
         ends = []
-        for at in (values.argmin(), values.argmax()):
-            worst = values.stack(all=[d for d in values.dims])[int(at)]
-            label = f"{worst[dim].item()}, {worst['variant'].item()}"
-            ends.append(f"{summary.cell(float(worst))} ({label})")
+        for at in (int(np.argmin(values.values)), int(np.argmax(values.values))):
+            end = values.stack(all=list(values.dims))[at]
+            ends.append(f"{summary.cell(float(end))} ({end[dim].item()}, {end['variant'].item()})")
         unit = "percent" if summary.is_ratio(array) else summary.unit_shown(array)
-        out.append(f"{scenario}: {summary.long_name(array)} changes from {ends[0]} to {ends[1]}, {unit}.")
+        out.append(f"{summary.long_name(array)} between {ends[0]} and {ends[1]} {unit}".rstrip())
     return out
 
 
@@ -84,12 +85,19 @@ def _scenario(results: xr.Dataset, name: str, plots: list[Plot]) -> dict[str, An
     for dim in single:
         for key in [*summary.headlines(results), *summary.keys_over(results, dim)]:
             if dim in results[key].dims and key not in {t[0] for t in tables}:
-                tables.append((key, summary.table(results, [key], dim, name, summary.long_name(results[key]))))
+                tables.append(
+                    (key, summary.table(results, [key], dim, name, summary.long_name(results[key])))
+                )
     if "cushioning_index" in results:
         index = results[["cushioning_index"]].drop_sel(technology="exogenous")
         index.attrs = results.attrs
         if index.sizes["technology"]:
-            tables.append(("cushioning_index", summary.table(index, ["cushioning_index"], "region", name)))
+            tables.append(
+                (
+                    "cushioning_index",
+                    summary.table(index, ["cushioning_index"], "region", name, "cushioning index"),
+                )
+            )
     return {
         "name": name,
         "figures": [
@@ -97,7 +105,7 @@ def _scenario(results: xr.Dataset, name: str, plots: list[Plot]) -> dict[str, An
             for p in plots
             if p.scenario == name
         ],
-        "tables": [(_definition(results[key]), t) for key, t in tables],
+        "tables": [t for _, t in tables],
     }
 
 
@@ -108,8 +116,24 @@ def inline_svg(svg: str, title: str) -> str:
     return body.replace("<svg", f'<svg role="img" aria-label="{Markup.escape(title)}"', 1)
 
 
-def _definition(array: xr.DataArray) -> str:
-    return str(array.attrs.get("definition", ""))
+def _data(results: xr.Dataset) -> dict[str, str]:
+    """Return what the baseline says of itself; sources of parameters stand with the parameters."""
+    own = {k.removeprefix("data_"): str(v) for k, v in results.attrs.items() if k.startswith("data_")}
+    return {k: v for k, v in own.items() if not k.startswith("source_of_")}
+
+
+def _outcomes(results: xr.Dataset) -> list[tuple[str, str, str, str, str]]:
+    """Return key, name, unit, dims and definition of everything in results.nc."""
+    return [
+        (
+            str(key),
+            summary.long_name(array),
+            str(array.attrs.get("unit", "")),
+            ", ".join(str(d) for d in array.dims if d not in summary.case_dims(results)),
+            str(array.attrs.get("definition", "")),
+        )
+        for key, array in results.data_vars.items()
+    ]
 
 
 def _scalars(results: xr.Dataset) -> Table | None:
@@ -144,7 +168,9 @@ def _structure(outcome: Outcome) -> str:
 def _certificates(results: xr.Dataset) -> list[dict[str, Any]]:
     """For each case: status, and value and bound of every check."""
     dims = summary.case_dims(results)
-    stacked = results[["status", "certificate_value", "certificate_bound", "certificate_passed"]].stack(case=dims)
+    stacked = results[["status", "certificate_value", "certificate_bound", "certificate_passed"]].stack(
+        case=dims
+    )
     out = []
     for k in range(stacked.sizes["case"]):
         case = stacked.isel(case=k)
@@ -164,7 +190,9 @@ def _certificates(results: xr.Dataset) -> list[dict[str, Any]]:
 def _provenance(results: xr.Dataset) -> list[tuple[str, str]]:
     """Attributes that say how the results were made, without the long ones shown elsewhere."""
     elsewhere = {"title", "scenario_file", "variant_groups", "parameters", "provenance"}
-    plain = [(k, str(v)) for k, v in results.attrs.items() if k not in elsewhere and not k.startswith("data_")]
+    plain = [
+        (k, str(v)) for k, v in results.attrs.items() if k not in elsewhere and not k.startswith("data_")
+    ]
     cases = json.loads(results.attrs["provenance"])
     common = {k: v for k, v in cases[0].items() if all(c.get(k) == v for c in cases)} if cases else {}
     flat = [(k, json.dumps(v) if isinstance(v, dict | list) else str(v)) for k, v in common.items()]

@@ -18,7 +18,16 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, StrictFloat, StrictInt, StrictStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+)
 from typing_extensions import TypeAliasType
 
 from framework.errors import ScenarioError, did_you_mean
@@ -98,7 +107,7 @@ class Study(BaseModel):
         return {k: [v] if isinstance(v, str) else list(v) for k, v in self.__pydantic_extra__.items()}
 
     def where(self, key: str, section: str = "", number: int = 0) -> str:
-        """Place of a key in words: ``study.toml, line 12, [[scenario]] "tax"``."""
+        """Return the place of a key in words: ``study.toml, line 12, [[scenario]] "tax"``."""
         line = _line_of(self.text, key, section, number)
         place = f"{self.source}, line {line}" if line else self.source
         if section == "scenario":
@@ -106,7 +115,7 @@ class Study(BaseModel):
         return f"{place}, [{section}]" if section else place
 
     def only(self, names: Iterable[str]) -> Study:
-        """The same study with only the named scenarios, in the order of the file."""
+        """Return the same study with only the named scenarios, in the order of the file."""
         wanted, known = list(names), [s.name for s in self.scenario]
         for name in wanted:
             if name not in known:
@@ -163,7 +172,7 @@ def read_study(path: Path) -> Study:
 
 
 def default_study(model: str) -> Study:
-    """The scenarios that are shipped for a built-in model."""
+    """Return the scenarios that are shipped for a built-in model."""
     file = resources.files("exacthat") / "data" / f"{model}.toml"
     if not file.is_file():
         raise ScenarioError(f"model '{model}' has no default scenarios; give a scenario file or shocks.")
@@ -171,7 +180,7 @@ def default_study(model: str) -> Study:
 
 
 def shock_study(model: str, shocks: Iterable[str]) -> Study:
-    """A study of one scenario from settings ``key=value`` of the command line; values are TOML values."""
+    """Make a study of one scenario from settings ``key=value`` of the command line; values are TOML values."""
     lines = []
     for setting in shocks:
         key, sign, value = setting.partition("=")
@@ -254,7 +263,7 @@ def _settings(study: Study, number: int, model: Model) -> tuple[dict, dict, dict
         where = study.where(key, "scenario", number)
         if key in model.elements:
             if not isinstance(value, str):
-                raise ScenarioError(f'{where}: {key} takes a label in quotes, not {value}.')
+                raise ScenarioError(f"{where}: {key} takes a label in quotes, not {value}.")
             elements[key] = value
             continue
         known = [*exogenous, *model.closures, *model.elements]
@@ -309,7 +318,7 @@ def _form_message(error: ValidationError, content: Mapping[str, Any], text: str,
 
 
 def _advice(violation: Mapping[str, Any], section: str, key: str) -> str:
-    """What is wrong with a value and how to write it."""
+    """Say what is wrong with a value and how to write it."""
     missing = violation["type"] == "missing"
     if missing and section == "scenario":
         return 'the scenario has no name; write name = "...".'

@@ -62,7 +62,7 @@ def long_name(array: xr.DataArray) -> str:
 
 
 def is_ratio(array: xr.DataArray) -> bool:
-    """True for an outcome that is new over base."""
+    """Return True for an outcome that is new over base."""
     return array.attrs.get("unit") == "ratio"
 
 
@@ -74,7 +74,7 @@ def cell(value: float, resolution: float = RESOLUTION) -> str:
 
 
 def unit_shown(array: xr.DataArray) -> str:
-    """Unit in which `shown` gives an outcome."""
+    """Return the unit in which `shown` gives an outcome."""
     return "percent change" if is_ratio(array) else str(array.attrs.get("unit", ""))
 
 
@@ -89,9 +89,7 @@ def table(results: xr.Dataset, keys: Sequence[str], dim: str, scenario: str, tit
     for key in keys:
         array = results[key]
         values = by_variant(shown(array).sel(scenario=scenario), results).transpose("variant", dim)
-        unit = unit_shown(array)
-        name = long_name(array) + (f", {unit}" if unit and unit != "percent change" else "")
-        columns.append((name, [str(v) for v in values["variant"].values]))
+        columns.append((_heading(array), [str(v) for v in values["variant"].values]))
         cells.extend(values.values)
     labels = [str(x) for x in results[dim].values]
     rows = [(label, [cell(float(column[k])) for column in cells]) for k, label in enumerate(labels)]
@@ -103,12 +101,17 @@ def scalar_table(results: xr.Dataset, keys: Sequence[str]) -> Table:
     columns, cells = [], []
     for key in keys:
         values = by_variant(shown(results[key]), results).transpose("variant", "scenario")
-        columns.append((f"{long_name(results[key])}, {unit_shown(results[key])}".rstrip(", "),
-                        [str(v) for v in values["variant"].values]))  # fmt: skip
+        columns.append((_heading(results[key]), [str(v) for v in values["variant"].values]))
         cells.extend(values.values)
     labels = [str(x) for x in results["scenario"].values]
     rows = [(label, [cell(float(column[k])) for column in cells]) for k, label in enumerate(labels)]
-    return Table("", "scenario", columns, rows)
+    return Table(columns[0][0] if len(columns) == 1 else "", "scenario", columns, rows)
+
+
+def _heading(array: xr.DataArray) -> str:
+    """Name of an outcome, with its unit unless it is the percent change that every table has."""
+    unit = unit_shown(array)
+    return long_name(array) + (f", {unit}" if unit not in {"", "1", "percent change"} else "")
 
 
 def sector_region_table(results: xr.Dataset, key: str, scenario: str, variant: str) -> Table:

@@ -14,7 +14,7 @@ TRADE_DIMS = ("importer", "exporter")
 
 
 def shock(value: Any, declaration: Declaration, data: xr.Dataset, place: str) -> xr.DataArray:
-    """New value of one quantity as an array over its dims.
+    """Return the new value of one quantity as an array over its dims.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def _fill(array: xr.DataArray, value: Any, dims: tuple[str, ...], at: dict[str, 
 
 
 def _named_pairs(value: Any, dims: tuple[str, ...]) -> Any:
-    """True where a table names both the importer and the exporter; the dims are in the table's order."""
+    """Return True where a table names both the importer and the exporter; the dims are in the table's order."""
     if isinstance(value, Mapping):
         return {label: _named_pairs(inner, dims[1:]) for label, inner in value.items()}
     return not set(TRADE_DIMS) & set(dims)

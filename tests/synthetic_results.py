@@ -6,7 +6,12 @@ import numpy as np
 import xarray as xr
 
 REGIONS = ["CHN", "EU27", "JPN", "USA", "ROW"]
-SECTORS = ["Transport equipment", "Basic metals and fabricated metal", "Textiles and textile products", "Services"]
+SECTORS = [
+    "Transport equipment",
+    "Basic metals and fabricated metal",
+    "Textiles and textile products",
+    "Services",
+]
 TECHNOLOGIES = ["exogenous", "fixed-effort", "elastic-effort"]
 DIMS = ("scenario", "technology", "region")
 

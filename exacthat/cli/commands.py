@@ -22,10 +22,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-ModelArgument = Annotated[str, typer.Argument(metavar="MODEL", help="Name of a built-in model, or a .py file.")]
+ModelArgument = Annotated[
+    str, typer.Argument(metavar="MODEL", help="Name of a built-in model, or a .py file.")
+]
 VariantOption = Annotated[
     list[str] | None,
-    typer.Option("--variant", metavar="GROUP=NAME", help="Variant to take, for instance technology=exogenous."),
+    typer.Option(
+        "--variant", metavar="GROUP=NAME", help="Variant to take, for instance technology=exogenous."
+    ),
 ]
 
 
@@ -50,12 +54,18 @@ def main(
 @explained
 def run(
     what: Annotated[
-        str, typer.Argument(metavar="MODEL|FILE.toml", help="A built-in model, a scenario file, or a .py model file.")
+        str,
+        typer.Argument(
+            metavar="MODEL|FILE.toml", help="A built-in model, a scenario file, or a .py model file."
+        ),
     ],
     out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
-    data: Annotated[str | None, typer.Option("--data", help="Data set (.nc), table, or name of a shipped table.")] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", help="Data set (.nc), table, or name of a shipped table.")
+    ] = None,
     scenario: Annotated[
-        list[str] | None, typer.Option("--scenario", metavar="NAME", help="Solve only this scenario; may be repeated.")
+        list[str] | None,
+        typer.Option("--scenario", metavar="NAME", help="Solve only this scenario; may be repeated."),
     ] = None,
     scenarios: Annotated[
         Path | None, typer.Option("--scenarios", metavar="FILE.toml", help="Scenario file for a .py model.")
@@ -64,7 +74,9 @@ def run(
         list[str] | None,
         typer.Option("--shock", metavar="KEY=VALUE", help="One quantity that changes; may be repeated."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the results in an existing folder.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the results in an existing folder.")
+    ] = False,
 ) -> None:
     """Solve scenarios; write results.nc, figures and report.html, and show a summary."""
     from exacthat.output import require_free
@@ -84,7 +96,9 @@ def run(
 @explained
 def check(
     model: ModelArgument,
-    data: Annotated[str | None, typer.Argument(metavar="[DATA]", help="Data to check the model with.")] = None,
+    data: Annotated[
+        str | None, typer.Argument(metavar="[DATA]", help="Data to check the model with.")
+    ] = None,
     variant: VariantOption = None,
 ) -> None:
     """Show the structure of a model: equations, matching, core, Walras, data needed; with DATA, replicate them."""
@@ -133,7 +147,7 @@ def models() -> None:
 
 
 def _study(what: str, scenarios: Path | None, shocks: list[str]) -> Study:
-    """The study that the arguments of `run` ask for."""
+    """Return the study that the arguments of `run` ask for."""
     from exacthat.run import load_study
     from exacthat.scenario import read_study, shock_study
 
@@ -154,7 +168,7 @@ def _study(what: str, scenarios: Path | None, shocks: list[str]) -> Study:
 
 
 def _choose(model: Model, choices: list[str]) -> Model:
-    """The model with the variants of ``--variant GROUP=NAME``."""
+    """Return the model with the variants of ``--variant GROUP=NAME``."""
     pairs = [choice.partition("=") for choice in choices]
     for group, sign, _ in pairs:
         if not sign:
@@ -173,7 +187,9 @@ def _replicate(model: Model, data: str | None) -> None:
     solution = solve(compile_model(hat(model)).bind(baseline.data, {}, {}))
     out.print("[bold]baseline replicated without a shock[/bold]")
     for name, value, bound, passed in solution.certificate.rows():
-        out.print(f"  {name}: {value:.2g} (bound {bound:.2g}) {'holds' if passed else 'fails'}", highlight=False)
+        out.print(
+            f"  {name}: {value:.2g} (bound {bound:.2g}) {'holds' if passed else 'fails'}", highlight=False
+        )
 
 
 def _write(outcome: Outcome, folder: Path, force: bool) -> None:

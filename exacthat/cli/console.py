@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -41,7 +48,13 @@ def explained(command: Callable[P, R]) -> Callable[P, R]:
 
 def progress(cases: Sequence[Case]) -> Iterator[Case]:
     """Go through the cases with a progress bar on stderr that names the case in work."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     width = max(len(case.label) for case in cases)
     with Progress(*columns, console=err, transient=True) as bar:
         task = bar.add_task("", total=len(cases))
@@ -52,8 +65,10 @@ def progress(cases: Sequence[Case]) -> Iterator[Case]:
 
 
 def rich_table(table: Table, caption: str = "") -> RichTable:
-    """A `summary.Table` for the terminal; the column groups stand above the columns."""
-    shown = RichTable(title=table.title, title_justify="left", title_style="bold", caption=caption, caption_justify="left")
+    """Make a `summary.Table` printable on a terminal; the column groups stand above the columns."""
+    shown = RichTable(
+        title=table.title, title_justify="left", title_style="bold", caption=caption, caption_justify="left"
+    )
     shown.add_column(table.corner)
     grouped = any(len(columns) > 1 for _, columns in table.columns)
     for name, columns in table.columns:
