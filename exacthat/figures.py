@@ -7,7 +7,6 @@ global state is touched; colours are told apart by readers with colour-vision de
 from __future__ import annotations
 
 import io
-import json
 import math
 import re
 import textwrap
@@ -21,8 +20,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-RESOLUTION = 1e-8
-"""Percent below which a change is shown as zero: the accuracy of a certified solution."""
+from exacthat.display import RESOLUTION, by_variant, long_name, number, percent
 
 COLUMN_WIDTH = 3.5
 BAR_HEIGHT = 0.145
@@ -73,21 +71,6 @@ class Plot:
             self.figure.savefig(folder / f"{self.name}.png", metadata=about)
 
 
-def percent(values: xr.DataArray) -> xr.DataArray:
-    """Change in percent of a ratio new over base, or of a quantity that is in percent already."""
-    return values if values.attrs.get("unit") == "percent" else 100 * (values - 1)
-
-
-def by_variant(values: xr.DataArray, results: xr.Dataset) -> xr.DataArray:
-    """Put every variant group into one leading dim ``variant`` with readable labels."""
-    groups = json.loads(results.attrs["variant_groups"])
-    if not groups:
-        return values.expand_dims(variant=["model"])
-    stacked = values.stack(variant=groups)
-    labels = [", ".join(label) for label in stacked.indexes["variant"]]
-    return stacked.drop_vars(["variant", *groups]).assign_coords(variant=labels).transpose("variant", ...)
-
-
 def draw(results: xr.Dataset) -> list[Plot]:
     """Draw the figures that the results allow, for every scenario.
 
@@ -99,7 +82,9 @@ def draw(results: xr.Dataset) -> list[Plot]:
     """
     plots = []
     for scenario in results["scenario"].values:
-        if "innovation_bias_abroad" in results:
+        if "innovation_bias_abroad" in results and _moves(
+            results["innovation_bias_abroad"].sel(scenario=scenario)
+        ):
             plots.append(_bias_plot(results, str(scenario)))
         for key in ("real_gdp", "real_consumption"):
             if key in results:
@@ -110,6 +95,11 @@ def draw(results: xr.Dataset) -> list[Plot]:
 def file_name(*parts: str) -> str:
     """Join words to a file name without blanks."""
     return "-".join(re.sub(r"[^\w.+]+", "-", part.replace("_", "-")).strip("-") for part in parts)
+
+
+def _moves(change: xr.DataArray) -> bool:
+    """Return True unless every change in percent is below what a solution can resolve."""
+    return bool((abs(change) > RESOLUTION).any())
 
 
 def _bias_plot(results: xr.Dataset, scenario: str) -> Plot:
@@ -138,7 +128,7 @@ def _regional_plot(results: xr.Dataset, key: str, scenario: str) -> Plot:
     """Change in one outcome by region."""
     array = results[key]
     values = by_variant(percent(array.sel(scenario=scenario)), results)
-    name = str(array.attrs.get("long_name", key))
+    name = long_name(array)
     note = f"Relative change in {name}, in percent of the baseline economy."
     colours = {str(v): COLOURS[i % len(COLOURS)] for i, v in enumerate(values["variant"].values)}
     title = f"Effect on {name}: {scenario}"
@@ -148,14 +138,6 @@ def _regional_plot(results: xr.Dataset, key: str, scenario: str) -> Plot:
 def power_of_unit(largest: float) -> int:
     """Power of ten (0, -3, -6, ...) of the unit in which values up to `largest` percent read well."""
     return 0 if largest >= 0.01 or largest == 0 else 3 * math.floor((math.log10(largest) + 2) / 3)
-
-
-def number(value: float, digits: int = 3) -> str:
-    """Write a number with a true minus sign and `digits` significant digits, without an exponent."""
-    if value == 0:
-        return "0"
-    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    return f"{value:.{decimals}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _bars(values: xr.DataArray, dim: str, colours: dict[str, str]) -> Figure:
@@ -192,6 +174,9 @@ def _bars(values: xr.DataArray, dim: str, colours: dict[str, str]) -> Figure:
         axes.set_xlabel(f"change from the baseline, {unit}")
         if len(variants) > 1:
             figure.legend(loc="outside upper center", ncols=len(variants), handlelength=1, columnspacing=1.2)
+        # Laying out again at every save would move everything by rounding, so that files would differ.
+        figure.draw_without_rendering()
+        figure.set_layout_engine("none")
     return figure
 
 

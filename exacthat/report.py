@@ -14,7 +14,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from exacthat import summary
-from exacthat.figures import Plot, by_variant
+from exacthat.display import by_variant, long_name
+from exacthat.figures import Plot
 from exacthat.summary import Table
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def sentences(results: xr.Dataset, scenario: str) -> list[str]:
             end = values.stack(all=list(values.dims))[at]
             ends.append(f"{summary.cell(float(end))} ({end[dim].item()}, {end['variant'].item()})")
         unit = "percent" if summary.is_ratio(array) else summary.unit_shown(array)
-        out.append(f"{summary.long_name(array)} between {ends[0]} and {ends[1]} {unit}".rstrip())
+        out.append(f"{long_name(array)} between {ends[0]} and {ends[1]} {unit}".rstrip())
     return out
 
 
@@ -85,9 +86,7 @@ def _scenario(results: xr.Dataset, name: str, plots: list[Plot]) -> dict[str, An
     for dim in single:
         for key in [*summary.headlines(results), *summary.keys_over(results, dim)]:
             if dim in results[key].dims and key not in {t[0] for t in tables}:
-                tables.append(
-                    (key, summary.table(results, [key], dim, name, summary.long_name(results[key])))
-                )
+                tables.append((key, summary.table(results, [key], dim, name, long_name(results[key]))))
     if "cushioning_index" in results:
         index = results[["cushioning_index"]].drop_sel(technology="exogenous")
         index.attrs = results.attrs
@@ -127,7 +126,7 @@ def _outcomes(results: xr.Dataset) -> list[tuple[str, str, str, str, str]]:
     return [
         (
             str(key),
-            summary.long_name(array),
+            long_name(array),
             str(array.attrs.get("unit", "")),
             ", ".join(str(d) for d in array.dims if d not in summary.case_dims(results)),
             str(array.attrs.get("definition", "")),
@@ -148,7 +147,7 @@ def _sector_tables(results: xr.Dataset, scenarios: list[str]) -> list[tuple[str,
     keys = summary.keys_over(results, "region", "sector")[:SECTOR_OUTCOMES]
     return [
         (
-            summary.long_name(results[key]),
+            long_name(results[key]),
             [
                 summary.sector_region_table(results, key, scenario, str(variant))
                 for scenario in scenarios

@@ -221,13 +221,13 @@ def plan(study: Study, model: Model) -> list[Case]:
         that sets nothing.
     """
     chosen = _chosen_variants(study, model)
-    cases = []
-    for number, scenario in enumerate(study.scenario):
-        shocks, swaps, elements = _settings(study, number, model)
-        for names in itertools.product(*chosen.values()):
-            variant = dict(zip(chosen, names, strict=True))
-            cases.append(Case(scenario.name, variant, dict(shocks), dict(swaps), dict(elements)))
-    return cases
+    variants = [dict(zip(chosen, names, strict=True)) for names in itertools.product(*chosen.values())]
+    models = [model.choose(**variant) for variant in variants]
+    return [
+        Case(scenario.name, variant, *_settings(study, number, each))
+        for number, scenario in enumerate(study.scenario)
+        for variant, each in zip(variants, models, strict=True)
+    ]
 
 
 TOP_LEVEL = "A scenario file has: model, data, the model's variant groups, [parameters] and [[scenario]]."
@@ -270,7 +270,7 @@ def _settings(study: Study, number: int, model: Model) -> tuple[dict, dict, dict
         if key not in known:
             raise ScenarioError(
                 f"{where}: unknown key '{key}'.{did_you_mean(key, known)} "
-                f"A scenario of '{model.name}' may set: {', '.join(known)}."
+                f"A scenario of '{model.name}'{_variant_in_words(model)} may set: {', '.join(known)}."
             )
         if isinstance(value, str):
             raise ScenarioError(f"{where}: {key} takes a number or a table by label, not the text '{value}'.")
@@ -293,6 +293,11 @@ def _settings(study: Study, number: int, model: Model) -> tuple[dict, dict, dict
             f"{', '.join([*exogenous, *model.closures])}."
         )
     return shocks, swaps, elements
+
+
+def _variant_in_words(model: Model) -> str:
+    """Return the chosen variants in words, for messages."""
+    return f" ({', '.join(' '.join(pair) for pair in model.chosen.items())})" if model.chosen else ""
 
 
 def exogenous_symbols(model: Model) -> dict[str, Declaration]:

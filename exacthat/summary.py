@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import xarray as xr
 
-from exacthat.figures import RESOLUTION, by_variant, number, percent
+from exacthat.display import RESOLUTION, by_variant, long_name, number, percent
 
 HEADLINES = ("real_gdp", "real_consumption")
 
@@ -54,11 +54,6 @@ def headlines(results: xr.Dataset) -> list[str]:
     single = [d for d in results.dims if d not in {*case_dims(results), "check"}]
     found = [keys_over(results, str(d)) for d in single]
     return max(found, key=len, default=[])
-
-
-def long_name(array: xr.DataArray) -> str:
-    """Readable name of an outcome."""
-    return str(array.attrs.get("long_name") or array.name).replace("_", " ")
 
 
 def is_ratio(array: xr.DataArray) -> bool:

@@ -44,6 +44,10 @@ def shock(value: Any, declaration: Declaration, data: xr.Dataset, place: str) ->
         raise ScenarioError(
             f"{place}: {declaration.key} is new over baseline and must be positive; the baseline is 1."
         )
+    if declaration.lower is not None and bool((out < declaration.lower).any()):
+        raise ScenarioError(
+            f"{place}: {declaration.key} is {float(out.min()):g}, below its lower bound {declaration.lower:g}."
+        )
     return out
 
 

@@ -57,7 +57,7 @@ def test_a_variant_may_be_named_without_brackets_and_an_element_bound(model):
 def test_only_keeps_the_order_of_the_file_and_rejects_unknown_names():
     study = default_study("rare-earths")
     assert [s.name for s in study.only(["price", "tax"]).scenario] == ["tax", "price"]
-    with pytest.raises(ScenarioError, match="has no scenario 'quotas'[.] Did you mean 'quota'"):
+    with pytest.raises(ScenarioError, match=r"has no scenario 'quotas'[.] Did you mean 'quota'"):
         study.only(["quotas"])
 
 

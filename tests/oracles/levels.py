@@ -153,7 +153,7 @@ def _residual(eq: Equilibrium, policy: Policy) -> NDArray:
 
 
 def _cold_start(economy: Economy, technology: Technology) -> Vector:
-    """Return a rough point: equal wages, omega = gamma, prices and expenditure after a few hundred sweeps."""
+    """Return a rough point: equal wages, omega = gamma, prices and expenditure after sixty sweeps."""
     e, n, s = economy, economy.labour.size, economy.ree_weight.size
     on = e.ree_weight > 0
     wage = np.full(n, 0.7 * e.world_factor_income / e.labour.sum())
@@ -172,7 +172,7 @@ def _cold_start(economy: Economy, technology: Technology) -> Vector:
     fixed = np.log([*wage, qW]), np.log(A_L).ravel(), np.log(A_R[:, on]).ravel()
     P, X = np.ones((n, s)), np.full((n, s), 2 * e.world_factor_income / (n * s))
     tax = Policy("tax", e.export_tax)
-    for _ in range(300):
+    for _ in range(60):
         u = np.concatenate([fixed[0], np.log(P).ravel(), np.log(X).ravel(), *fixed[1:]])
         eq = _evaluate(e, technology, tax, u)
         pull = (e.technology * (eq.x * e.trade_cost * (1 + e.tariff)) ** -e.trade_elasticity).sum(1)

@@ -1,0 +1,43 @@
+"""How results are shown everywhere: names, changes in percent, significant digits, variants side by side."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import xarray as xr
+
+RESOLUTION = 1e-8
+"""Percent below which a change is shown as zero: the accuracy of a certified solution."""
+
+ACRONYMS = {"gdp": "GDP", "ree": "REE"}
+
+
+def long_name(array: xr.DataArray) -> str:
+    """Return the readable name of an outcome."""
+    words = str(array.attrs.get("long_name") or array.name).replace("_", " ").split()
+    return " ".join(ACRONYMS.get(word, word) for word in words)
+
+
+def percent(values: xr.DataArray) -> xr.DataArray:
+    """Change in percent of a ratio new over base, or of a quantity that is in percent already."""
+    return values if values.attrs.get("unit") == "percent" else 100 * (values - 1)
+
+
+def by_variant(values: xr.DataArray, results: xr.Dataset) -> xr.DataArray:
+    """Put every variant group into one leading dim ``variant`` with readable labels."""
+    groups = json.loads(results.attrs["variant_groups"])
+    if not groups:
+        return values.expand_dims(variant=["model"])
+    stacked = values.stack(variant=groups)
+    labels = [", ".join(label) for label in stacked.indexes["variant"]]
+    return stacked.drop_vars(["variant", *groups]).assign_coords(variant=labels).transpose("variant", ...)
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Write a number with a true minus sign and `digits` significant digits, without an exponent."""
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.{digits - 1}e}")
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(rounded))))
+    return f"{value:.{decimals}f}".replace("-", "\N{MINUS SIGN}")

@@ -1,0 +1,109 @@
+import re
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.image import imread
+from synthetic_results import REGIONS, TECHNOLOGIES, synthetic_results
+
+from exacthat.display import number, percent
+from exacthat.figures import COLUMN_WIDTH, draw, power_of_unit
+
+
+@pytest.fixture(scope="module")
+def plots():
+    return {plot.name: plot for plot in draw(synthetic_results())}
+
+
+def bars(plot) -> np.ndarray:
+    """Widths of the bars, one row for each series."""
+    (axes,) = plot.figure.axes
+    return np.array([[bar.get_width() for bar in series] for series in axes.containers])
+
+
+def test_there_are_three_figures_a_scenario(plots):
+    names = ["innovation-bias", "real-consumption", "real-gdp"]
+    assert sorted(plots) == sorted(f"{name}-{scenario}" for name in names for scenario in ("tax", "price"))
+
+
+def test_bars_show_the_results_in_the_unit_of_the_axis(plots):
+    results = synthetic_results()
+    expected = 100 * (results.real_gdp - 1)
+    assert np.allclose(bars(plots["real-gdp-price"]), expected.sel(scenario="price"))
+    assert np.allclose(bars(plots["real-gdp-tax"]), 1000 * expected.sel(scenario="tax"))
+    (axes,) = plots["real-gdp-tax"].figure.axes
+    assert axes.get_xlabel() == "change from the baseline, $10^{-3}$ percent"
+    assert [t.get_text() for t in axes.get_yticklabels()] == REGIONS
+
+
+def test_sectors_are_sorted_and_those_without_a_change_are_named_in_the_note(plots):
+    plot = plots["innovation-bias-price"]
+    assert np.all(np.diff(bars(plot).max(axis=0)) <= 0)
+    assert bars(plot).shape == (2, 3)
+    assert "Not shown because nothing changes: exogenous technology." in plot.note
+    assert "Sectors without a change are not shown: Services." in plot.note
+    assert "weighted by real GDP in the baseline economy" in plot.note
+
+
+def test_a_scenario_without_effect_is_drawn_as_zeros():
+    results = synthetic_results((("nothing", 0.0),))
+    results["innovation_bias_abroad"] = 0 * results["innovation_bias_abroad"]
+    results["innovation_bias_abroad"].attrs["unit"] = "percent"
+    plots = draw(results)
+    assert [plot.name for plot in plots] == ["real-gdp-nothing", "real-consumption-nothing"]
+    assert np.all(bars(plots[0]) == 0)
+    assert "<svg" in plots[0].svg()
+
+
+def test_files_are_print_quality_and_the_same_every_time(plots, tmp_path):
+    before = dict(mpl.rcParams)
+    plot = plots["real-gdp-tax"]
+    plot.save(tmp_path)
+    assert (tmp_path / "real-gdp-tax.svg").read_text() == plot.svg()
+    width = imread(tmp_path / "real-gdp-tax.png").shape[1]
+    assert width == round(300 * COLUMN_WIDTH)
+    assert not re.search(r"(href|src)=.(?!#)", plot.svg())
+    assert dict(mpl.rcParams) == before
+
+
+def test_every_text_is_inside_the_figure(plots):
+    for plot in plots.values():
+        plot.figure.draw_without_rendering()
+        (axes,) = plot.figure.axes
+        low, high = axes.get_xlim()
+        ticks = [t.label1 for t in axes.xaxis.get_major_ticks() if low <= t.get_loc() <= high]
+        for text in [*axes.texts, *axes.get_yticklabels(), *ticks, axes.xaxis.label]:
+            box = text.get_window_extent()
+            assert box.x0 >= -0.5, (plot.name, text)
+            assert box.x1 <= plot.figure.bbox.x1 + 0.5, (plot.name, text)
+
+
+def test_colours_differ_in_grey(plots):
+    (axes,) = plots["real-gdp-tax"].figure.axes
+    colours = np.array([series[0].get_facecolor()[:3] for series in axes.containers])
+    grey = np.sort(colours @ [0.299, 0.587, 0.114])
+    assert len(grey) == len(TECHNOLOGIES)
+    assert np.all(np.diff(grey) > 0.1)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.0, "0"), (1.0, "1.00"), (-0.001234, "−0.00123"), (12.34, "12.3"), (1234.5, "1234"), (9.999, "10.0")],
+)
+def test_numbers_have_three_significant_digits(value, text):
+    assert number(value) == text
+
+
+@given(st.floats(1e-12, 1e6))
+def test_the_unit_leaves_numbers_between_a_hundredth_and_a_thousand(largest):
+    scaled = largest / 10.0 ** power_of_unit(largest)
+    assert scaled >= 0.01 * (1 - 1e-9)
+    assert power_of_unit(largest) == 0 or scaled < 10 * (1 + 1e-9)
+
+
+def test_percent_leaves_percent_alone():
+    assert float(percent(xr.DataArray(1.25, attrs={"unit": "ratio"}))) == 25
+    assert float(percent(xr.DataArray(1.25, attrs={"unit": "percent"}))) == 1.25
