@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
+from functools import cache
 from importlib import resources
 
 import pandas as pd
@@ -16,6 +17,7 @@ ALIASES = (("region", "importer", "exporter"), ("sector", "input_sector"))
 DATA = resources.files("calibration") / "data"
 
 
+@cache
 def read_table(name: str) -> pd.DataFrame:
     """Read one of the small tables in ``calibration/data``; lines that start with # state its source."""
     with resources.as_file(DATA / name) as path:

@@ -55,6 +55,8 @@ class Parameter:
     standard_error : float, mapping of label to float, or None
         None where the source states none.
     unit, source, description : str
+    overridden : tuple of str
+        Labels whose value a scenario set; the data must have them.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Parameter:
     table: Mapping[str, float] = field(default_factory=dict)
     standard_error: float | Mapping[str, float] | None = None
     unit: str = "1"
+    overridden: tuple[str, ...] = ()
 
     def at(self, label: str, group: str | None = None) -> float | None:
         """Return the value of a label: its own, else that of the group it belongs to, else the common one."""
@@ -121,22 +124,23 @@ class Parameters:
         """
         parameter, sectors = self[name], [str(s) for s in sectors]
         groups = labels.sector_concordance()
-        values = {s: parameter.at(s, groups.get(s)) for s in sectors}
-        for sector, value in values.items():
+        values = []
+        for sector in sectors:
+            value = parameter.at(sector, groups.get(sector))
             if value is None:
-                hint = did_you_mean(sector, parameter.table)
                 raise DataError(
-                    f"parameter '{name}' has no value for sector '{sector}'; give it in "
-                    f'[parameters] {name} = {{ "{sector}" = ... }}.{hint}'
+                    f"parameter '{name}' has no value for sector '{sector}'; give it in [parameters] as "
+                    f'{name} = {{ "{sector}" = ... }}.{did_you_mean(sector, parameter.table)}'
                 )
+            values.append(value)
         used = set(sectors) | {groups[s] for s in sectors if s in groups}
-        idle = [k for k in parameter.table if k not in used]
-        if idle:
-            raise DataError(
-                f"parameter '{name}' has a value for sector '{idle[0]}', which the data do not have; "
-                f"remove it or use one of the sectors of the data.{did_you_mean(idle[0], sectors)}"
-            )
-        return xr.DataArray([float(values[s] or 0.0) for s in sectors], {"sector": sectors}, name=name)
+        for label in parameter.overridden:
+            if label not in used:
+                raise DataError(
+                    f"parameter '{name}' has a value for sector '{label}', which the data do not have; "
+                    f"use the sectors of the data.{did_you_mean(label, sectors)}"
+                )
+        return xr.DataArray(values, {"sector": sectors}, name=name)
 
     def endowment_share(self, regions: Iterable[str]) -> xr.DataArray:
         """Return each region's share of the world endowment of rare earths, dims (region), summing to one.
@@ -249,7 +253,9 @@ def _overridden(parameter: Parameter, setting: Any, own_labels: Mapping[str, lis
             raise ScenarioError(
                 f"parameter '{name}' needs a table by region, such as {{ CHN = 0.97, ROW = 0.03 }}."
             )
-        return replace(parameter, value=value, table={}, standard_error=None, source="scenario")
+        return replace(
+            parameter, value=value, table={}, standard_error=None, source="scenario", overridden=()
+        )
     if not parameter.dim:
         raise ScenarioError(
             f"parameter '{name}' is a single number and cannot vary by label; give one number."
@@ -265,7 +271,9 @@ def _overridden(parameter: Parameter, setting: Any, own_labels: Mapping[str, lis
     source = f"scenario ({', '.join(given)})" + (
         f"; otherwise {parameter.source}" if parameter.dim == "sector" else ""
     )
-    return replace(parameter, table={**kept, **given}, standard_error=None, source=source)
+    return replace(
+        parameter, table={**kept, **given}, standard_error=None, source=source, overridden=tuple(given)
+    )
 
 
 def _validate(parameters: Parameters) -> None:

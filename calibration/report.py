@@ -16,18 +16,16 @@ def where(label: dict[str, str]) -> str:
     return ", ".join(f"{dim} '{value}'" for dim, value in label.items())
 
 
-def cells(mask: xr.DataArray, limit: int | None = None) -> list[dict[str, str]]:
-    """Return the labels of the true cells of a boolean array, at most ``limit`` of them."""
-    hits = np.argwhere(mask.values)[:limit]
-    return [{str(d): str(mask[d].values[i]) for d, i in zip(mask.dims, hit, strict=True)} for hit in hits]
+def label_at(array: xr.DataArray, position: tuple[int, ...]) -> dict[str, str]:
+    """Return the label of a cell given by its position."""
+    return {str(d): str(array[d].values[i]) for d, i in zip(array.dims, position, strict=True)}
 
 
 def largest(array: xr.DataArray) -> tuple[float, dict[str, str]]:
     """Return the value of largest magnitude and its label; NaN counts as larger than any number."""
     magnitude = np.where(np.isnan(array.values), np.inf, np.abs(array.values))
     position = np.unravel_index(int(np.argmax(magnitude)), magnitude.shape) if magnitude.ndim else ()
-    label = {str(d): str(array[d].values[i]) for d, i in zip(array.dims, position, strict=True)}
-    return float(array.values[position]), label
+    return float(array.values[position]), label_at(array, position)
 
 
 @dataclass(frozen=True)
@@ -68,10 +66,10 @@ class Report:
         if not hits:
             self.findings.append(Finding(check, True, 0))
             return
-        shown = where(cells(bad, 1)[0])
+        shown = where(label_at(bad, tuple(np.argwhere(bad.values)[0])))
         if values is not None:
-            worst, label = largest(values.where(bad, 0.0))
-            shown = f"{where(label)} ({worst:.6g})"
+            position = np.unravel_index(int(np.argmax(np.where(bad, np.abs(values), -1.0))), bad.shape)
+            shown = f"{where(label_at(bad, position))} ({values.values[position]:.6g})"
         place = f"{shown}, and {hits - 1} more" if hits > 1 else shown
         self.findings.append(Finding(check, False, hits, place, fix))
 
