@@ -60,7 +60,7 @@ def results_folder(out: Path, force: bool = False) -> Iterator[Path]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise OutputError(
-            f"results cannot be written to '{out}': {reason}. It is as it was before; make room, or "
+            f"results cannot be written to '{out}': {reason}. Nothing there was changed; make room, or "
             "choose another folder with --out."
         ) from error
     finally:

@@ -56,7 +56,7 @@ def test_a_full_disk_is_an_error_that_names_the_folder_and_the_fix(tmp_path):
     with pytest.raises(OutputError) as caught:
         write(tmp_path / "out", "one", error=OSError(errno.ENOSPC, "No space left on device"))
     assert str(caught.value) == (
-        f"results cannot be written to '{tmp_path / 'out'}': No space left on device. It is as it was before; "
+        f"results cannot be written to '{tmp_path / 'out'}': No space left on device. Nothing there was changed; "
         "make room, or choose another folder with --out."
     )
 

@@ -19,8 +19,6 @@ from rich.progress import (
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from framework.errors import ExacthatError
-
 if TYPE_CHECKING:
     from exacthat.scenario import Case
     from exacthat.summary import Table
@@ -39,7 +37,12 @@ def explained(command: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
-        except ExacthatError as error:
+        except Exception as error:
+            # Imported only here, because it brings the whole framework with it.
+            from framework.errors import ExacthatError
+
+            if not isinstance(error, ExacthatError):
+                raise
             err.print(Text.assemble(("error: ", "bold red"), str(error)), soft_wrap=True)
             raise typer.Exit(1) from None
 
