@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import SupportsIndex
 
 import numpy as np
 import xarray as xr
@@ -16,7 +17,7 @@ def where(label: dict[str, str]) -> str:
     return ", ".join(f"{dim} '{value}'" for dim, value in label.items())
 
 
-def label_at(array: xr.DataArray, position: tuple[int, ...]) -> dict[str, str]:
+def label_at(array: xr.DataArray, position: tuple[SupportsIndex, ...]) -> dict[str, str]:
     """Return the label of a cell given by its position."""
     return {str(d): str(array[d].values[i]) for d, i in zip(array.dims, position, strict=True)}
 

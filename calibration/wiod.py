@@ -18,6 +18,7 @@ Database", Review of International Economics 23: 575-605.
 from __future__ import annotations
 
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import xarray as xr
@@ -97,7 +98,7 @@ def read_compact(path: str | Path) -> xr.Dataset:
     try:
         arrays = np.load(path, allow_pickle=False)
         names = set(arrays.files)
-    except (ValueError, OSError, AttributeError) as error:
+    except (ValueError, OSError, BadZipFile) as error:
         raise DataError(f"'{path}' cannot be read as an npz file ({error}).") from error
     full = "countries" in names
     final_name = "F" if full else "F_cat"

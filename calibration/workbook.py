@@ -28,6 +28,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import openpyxl
@@ -50,7 +51,7 @@ class _Sheet:
     def __init__(self, path: Path) -> None:
         try:
             book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        except (OSError, KeyError, ValueError, InvalidFileException) as error:
+        except (OSError, KeyError, BadZipFile, InvalidFileException) as error:
             raise DataError(f"'{path}' cannot be read as a workbook ({error}).") from error
         sheet = book.worksheets[0]
         self.name = f"'{path.name}', sheet '{sheet.title}'"
