@@ -150,7 +150,7 @@ def _calibrated(study: Study, source: str, folder: str | None) -> Baseline:
     parameters = defaults.override(study.parameters)
     data = CALIBRATED[study.model](calibration.load_table(source, folder), parameters)
     table = parameters.to_frame()
-    return Baseline(data, table[[k in data or f"source_of_{k}" in data.attrs for k in table.index]])
+    return Baseline(data, table.loc[[k in data or f"source_of_{k}" in data.attrs for k in table.index]])
 
 
 def _with_parameters(data: xr.Dataset, settings: Mapping[str, Any], model: Model, study: Study) -> xr.Dataset:

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -28,7 +28,6 @@ from pydantic import (
     StrictStr,
     ValidationError,
 )
-from typing_extensions import TypeAliasType
 
 from framework.errors import ScenarioError, did_you_mean
 from framework.symbols import Declaration, Kind
@@ -36,9 +35,9 @@ from framework.symbols import Declaration, Kind
 if TYPE_CHECKING:
     from framework import Model
 
-Number = Annotated[StrictFloat, Field(allow_inf_nan=False)] | StrictInt
-Table = TypeAliasType("Table", "dict[str, Number | Table]")
-"""Numbers by label, nested once for each further dim."""
+Number: TypeAlias = Annotated[StrictFloat, Field(allow_inf_nan=False)] | StrictInt
+Table: TypeAlias = dict[str, Number | dict[str, Number | dict[str, Number]]]
+"""Numbers by label, nested once for each further dim; three dims are as many as bilateral sector data have."""
 
 
 class Scenario(BaseModel):

@@ -15,7 +15,7 @@ from exacthat.scenario import shock_study
 class Page(HTMLParser):
     """Tags, attributes and text of a page."""
 
-    VOID = {"meta", "br", "img", "link", "input", "hr"}
+    VOID = frozenset({"meta", "br", "img", "link", "input", "hr"})
 
     def __init__(self, html: str):
         super().__init__()
