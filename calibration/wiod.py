@@ -96,31 +96,33 @@ def read_compact(path: str | Path) -> xr.Dataset:
     if not path.is_file():
         raise DataError(f"'{path}' is not a file; give the path of a compact WIOD file (.npz).")
     try:
-        arrays = np.load(path, allow_pickle=False)
-        names = set(arrays.files)
-    except (ValueError, OSError, BadZipFile) as error:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except (ValueError, OSError, TypeError, BadZipFile) as error:
+        # numpy returns a bare array, without a context, for a file that holds only one.
         raise DataError(f"'{path}' cannot be read as an npz file ({error}).") from error
-    full = "countries" in names
-    final_name = "F" if full else "F_cat"
-    wanted = [
-        "Z",
-        final_name,
-        "GO",
-        "countries" if full else "regions",
-        "sector_codes" if full else "sectors",
-        "year",
-    ]
-    missing = [n for n in wanted if n not in names]
+    full = "countries" in arrays
+    final, where = (
+        ("F", ["countries", "sector_codes", "sector_names"]) if full else ("F_cat", ["regions", "sectors"])
+    )
+    wanted = ["Z", final, "GO", "year", *where]
+    missing = [n for n in wanted if n not in arrays]
     if missing:
         raise DataError(
             f"'{path}' lacks the array '{missing[0]}'; a compact WIOD file holds {', '.join(wanted)}."
         )
-    regions = [str(r) for r in arrays[wanted[3]]]
-    sectors = [str(s) for s in arrays[wanted[4]]]
+    regions = [str(r) for r in arrays[where[0]]]
+    sectors = [str(s) for s in arrays[where[1]]]
     n, s = len(regions), len(sectors)
+    sizes = {"Z": (n * s) ** 2, final: n * s * n * len(CATEGORIES), "GO": n * s}
+    for name, size in sizes.items():
+        if arrays[name].size != size:
+            raise DataError(
+                f"'{path}': array '{name}' holds {arrays[name].size} numbers; {n} regions and {s} sectors need {size}."
+            )
     table = table_dataset(
         arrays["Z"].reshape(n, s, n, s).astype(float),
-        arrays[final_name].reshape(n, s, n, len(CATEGORIES)).astype(float),
+        arrays[final].reshape(n, s, n, len(CATEGORIES)).astype(float),
         arrays["GO"].reshape(n, s).astype(float),
         regions,
         sectors,

@@ -140,10 +140,18 @@ def test_files_that_are_no_tables(tmp_path):
     (tmp_path / "c2.npz").write_bytes(b"PK\x03\x04 cut off")
     with pytest.raises(DataError, match=r"c2\.npz' cannot be read as an npz file"):
         calibration.read_wiod(tmp_path / "c2.npz")
-    np.savez(tmp_path / "d.npz", Z=np.zeros(1), countries=np.array(["CHN"]))
+    with (tmp_path / "c3.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(DataError, match=r"c3\.npz' cannot be read as an npz file"):
+        calibration.read_wiod(tmp_path / "c3.npz")
+    labels = {"regions": np.array(["CHN"]), "sectors": np.array(["A"]), "year": 2009}
+    np.savez(tmp_path / "d.npz", Z=np.zeros(1), GO=np.zeros(1), **labels)
     with pytest.raises(
-        DataError, match=r"d\.npz' lacks the array 'F'; a compact WIOD file holds Z, F, GO, countries"
+        DataError, match=r"d\.npz' lacks the array 'F_cat'; a compact WIOD file holds Z, F_cat, GO"
     ):
+        calibration.read_wiod(tmp_path / "d.npz")
+    np.savez(tmp_path / "d.npz", Z=np.zeros(1), GO=np.zeros(2), F_cat=np.zeros(5), **labels)
+    with pytest.raises(DataError, match=r"array 'GO' holds 2 numbers; 1 regions and 1 sectors need 1"):
         calibration.read_wiod(tmp_path / "d.npz")
     with pytest.raises(DataError, match=r"'wiot\.csv' is neither a workbook"):
         calibration.read_wiod("wiot.csv")
