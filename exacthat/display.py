@@ -10,6 +10,9 @@ import xarray as xr
 RESOLUTION = 1e-8
 """Percent below which a change is shown as zero: the accuracy of a certified solution."""
 
+RATIO = "new/base"
+"""Unit of outcomes that are given as the new value over the baseline value."""
+
 ACRONYMS = {"gdp": "GDP", "ree": "REE"}
 
 
@@ -17,6 +20,11 @@ def long_name(array: xr.DataArray) -> str:
     """Return the readable name of an outcome."""
     words = str(array.attrs.get("long_name") or array.name).replace("_", " ").split()
     return " ".join(ACRONYMS.get(word, word) for word in words)
+
+
+def is_ratio(array: xr.DataArray) -> bool:
+    """Return True for an outcome that is new over base."""
+    return array.attrs.get("unit") == RATIO
 
 
 def percent(values: xr.DataArray) -> xr.DataArray:

@@ -14,14 +14,22 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from exacthat import summary
-from exacthat.display import by_variant, long_name
+from exacthat.display import by_variant, is_ratio, long_name
 from exacthat.figures import Plot
 from exacthat.summary import Table
 
 if TYPE_CHECKING:
     from exacthat.run import Outcome
 
-SECTOR_OUTCOMES = 8
+SECTOR_OUTCOMES = (
+    "innovation_bias",
+    "gross_output",
+    "exports",
+    "unit_cost",
+    "total_factor_productivity",
+    "price_index",
+    "ree_use",
+)
 """Outcomes by region and sector for which the report has tables; the others are in results.nc."""
 
 
@@ -68,7 +76,7 @@ def sentences(results: xr.Dataset, scenario: str) -> list[str]:
         for at in (int(np.argmin(values.values)), int(np.argmax(values.values))):
             end = values.stack(all=list(values.dims))[at]
             ends.append(f"{summary.cell(float(end))} ({end[dim].item()}, {end['variant'].item()})")
-        unit = "percent" if summary.is_ratio(array) else summary.unit_shown(array)
+        unit = "percent" if is_ratio(array) else summary.unit_shown(array)
         out.append(f"{long_name(array)} between {ends[0]} and {ends[1]} {unit}".rstrip())
     return out
 
@@ -142,19 +150,17 @@ def _scalars(results: xr.Dataset) -> Table | None:
 
 def _sector_tables(results: xr.Dataset, scenarios: list[str]) -> list[tuple[str, list[Table]]]:
     """Outcomes by sector and region, for every case."""
-    if not {"region", "sector"} <= set(results.dims):
-        return []
-    keys = summary.keys_over(results, "region", "sector")[:SECTOR_OUTCOMES]
     return [
         (
             long_name(results[key]),
             [
-                summary.sector_region_table(results, key, scenario, str(variant))
+                summary.sector_table(results, key, scenario, str(variant))
                 for scenario in scenarios
                 for variant in by_variant(results[key], results)["variant"].values
             ],
         )
-        for key in keys
+        for key in SECTOR_OUTCOMES
+        if key in results and "sector" in results[key].dims
     ]
 
 

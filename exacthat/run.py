@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import xarray as xr
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from framework import CompiledModel
 
 Track = Callable[[Sequence[Case]], Iterable[Case]]
+Choice = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -84,13 +86,19 @@ def solve_study(
     model = model or load_model(study.model, study.folder)
     cases = plan(study, model)
     baseline = load_baseline(model, study, data)
-    compiled: dict[Any, CompiledModel] = {}
+
+    @functools.cache
+    def hatted(variant: Choice) -> Model:
+        return hat(model.choose(**dict(variant)))
+
+    @functools.cache
+    def compiled(variant: Choice, swaps: Choice) -> CompiledModel:
+        return compile_model(hatted(variant).swap(**dict(swaps)))
+
     solutions = {}
     for case in track(cases):
-        key = (*sorted(case.variant.items()), *sorted(case.swaps.items()))
-        if key not in compiled:
-            compiled[key] = compile_model(hat(model.choose(**case.variant)).swap(**case.swaps))
-        solutions[case.label] = _solve_case(case, study, compiled[key], baseline.data)
+        ready = compiled(tuple(case.variant.items()), tuple(case.swaps.items()))
+        solutions[case.label] = _solve_case(case, study, ready, baseline.data)
     results = assemble(study, model, cases, list(solutions.values()), baseline)
     return Outcome(study, model, baseline, solutions, results)
 

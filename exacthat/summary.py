@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import xarray as xr
 
-from exacthat.display import RESOLUTION, by_variant, long_name, number, percent
+from exacthat.display import RESOLUTION, by_variant, is_ratio, long_name, number, percent
 
 HEADLINES = ("real_gdp", "real_consumption")
 
@@ -54,11 +54,6 @@ def headlines(results: xr.Dataset) -> list[str]:
     single = [d for d in results.dims if d not in {*case_dims(results), "check"}]
     found = [keys_over(results, str(d)) for d in single]
     return max(found, key=len, default=[])
-
-
-def is_ratio(array: xr.DataArray) -> bool:
-    """Return True for an outcome that is new over base."""
-    return array.attrs.get("unit") == "ratio"
 
 
 def cell(value: float, resolution: float = RESOLUTION) -> str:
@@ -109,12 +104,13 @@ def _heading(array: xr.DataArray) -> str:
     return long_name(array) + (f", {unit}" if unit not in {"", "1", "percent change"} else "")
 
 
-def sector_region_table(results: xr.Dataset, key: str, scenario: str, variant: str) -> Table:
+def sector_table(results: xr.Dataset, key: str, scenario: str, variant: str) -> Table:
     """One outcome by sector (rows) and region (columns) in one case."""
     array = results[key]
+    (across,) = {*map(str, array.dims)} - {*case_dims(results), "sector"}
     values = by_variant(shown(array).sel(scenario=scenario), results).sel(variant=variant)
-    values = values.transpose("sector", "region")
-    regions = [str(x) for x in values["region"].values]
+    values = values.transpose("sector", across)
+    regions = [str(x) for x in values[across].values]
     rows = [
         (str(s), [cell(float(v)) for v in row])
         for s, row in zip(values["sector"].values, values.values, strict=True)

@@ -44,7 +44,7 @@ def synthetic_results(sizes=(("tax", 1e-5), ("price", 1e-2))) -> xr.Dataset:
     data["export_tax"] = ((ratio("technology") - 1) * 10, "REE export tax", "t")
     data["innovation_bias_abroad"] = (100 * (bias.mean("region") - 1), "innovation bias abroad", "")
     out = xr.Dataset(
-        {k: v.assign_attrs(long_name=name, unit="ratio", definition=d) for k, (v, name, d) in data.items()},
+        {k: v.assign_attrs(long_name=name, unit="new/base", definition=d) for k, (v, name, d) in data.items()},
         coords={"scenario": scenarios, "technology": TECHNOLOGIES, "region": REGIONS, "sector": SECTORS},
     ).transpose("scenario", "technology", "region", "sector")
     out["innovation_bias_abroad"].attrs["unit"] = "percent"

@@ -105,5 +105,5 @@ def test_the_unit_leaves_numbers_between_a_hundredth_and_a_thousand(largest):
 
 
 def test_percent_leaves_percent_alone():
-    assert float(percent(xr.DataArray(1.25, attrs={"unit": "ratio"}))) == 25
+    assert float(percent(xr.DataArray(1.25, attrs={"unit": "new/base"}))) == 25
     assert float(percent(xr.DataArray(1.25, attrs={"unit": "percent"}))) == 1.25

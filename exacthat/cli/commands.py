@@ -102,7 +102,7 @@ def check(
     variant: VariantOption = None,
 ) -> None:
     """Show the structure of a model: equations, matching, core, Walras, data needed; with DATA, replicate them."""
-    from exacthat.library import load_model
+    from exacthat.library import CALIBRATED, load_model
     from framework import analyse
 
     declared = _choose(load_model(model), variant or [])
@@ -110,8 +110,8 @@ def check(
     out.print(analyse(declared).to_text(), highlight=False, markup=False, soft_wrap=True)
     show_pairs([(k, ", ".join(v)) for k, v in declared.variants.items()], "variants")
     show_pairs([(k, f"given instead of {v}") for k, v in declared.closures.items()], "closures")
-    if data is not None or declared.name == "rare-earths":
-        _replicate(declared, data)
+    if data is not None or model in CALIBRATED:
+        _replicate(declared, model, data)
 
 
 @app.command()
@@ -176,13 +176,13 @@ def _choose(model: Model, choices: list[str]) -> Model:
     return model.choose(**{group: name for group, _, name in pairs})
 
 
-def _replicate(model: Model, data: str | None) -> None:
+def _replicate(model: Model, reference: str, data: str | None) -> None:
     """Bind the baseline data, solve without a shock and show the certificate."""
     from exacthat.library import load_baseline
     from exacthat.scenario import Study
     from framework import compile_model, hat, solve
 
-    empty = Study.model_construct(model=model.name, data=None, parameters={}, scenario=[])
+    empty = Study.model_construct(model=reference, data=None, parameters={}, scenario=[])
     baseline = load_baseline(model, empty, data)
     solution = solve(compile_model(hat(model)).bind(baseline.data, {}, {}))
     out.print("[bold]baseline replicated without a shock[/bold]")
