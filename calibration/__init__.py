@@ -4,8 +4,8 @@ from calibration.baseline import armington_baseline, caliendo_parro_baseline, ra
 from calibration.consistency import check_baseline
 from calibration.io_table import aggregate, check, deficits, goods_accounts, redefine_output, value_added
 from calibration.labels import align, region_concordance, sector_concordance
-from calibration.parameters import Parameter, Parameters, default_parameters
-from calibration.tables import load_table, read_wiod, table_names
+from calibration.parameters import Parameter, Parameters, default_parameters, trade_elasticities
+from calibration.tables import load_table, read_wiod, table_names, write_table
 from calibration.wiod import read_compact
 from calibration.workbook import read_workbook
 
@@ -30,5 +30,7 @@ __all__ = [
     "region_concordance",
     "sector_concordance",
     "table_names",
+    "trade_elasticities",
     "value_added",
+    "write_table",
 ]
