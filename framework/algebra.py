@@ -1,0 +1,204 @@
+"""Multiplicative normal form: an expression as a sum of terms, a term as {factor: exponent}.
+
+Structural equality of sympy trees is too brittle to recognise a share, so everything is compared in this
+form, up to renaming of indices. Symbols are positive where declared, so a power of a product is the product
+of the powers.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import sympy as sp
+
+from framework.sets import Element, bound_indices, free_indices, is_index, root_of
+
+Factors = dict[sp.Expr, sp.Expr]
+
+_counter = itertools.count()
+
+
+@dataclass(frozen=True)
+class Term:
+    """``coefficient * prod(factor**exponent)``, summed over the `bound` indices."""
+
+    coefficient: sp.Expr
+    factors: Factors
+    bound: tuple[sp.Idx, ...] = ()
+
+    def expr(self) -> sp.Expr:
+        """The term as a sympy expression."""
+        return summed(self.coefficient * product(self.factors), self.bound)
+
+
+def product(factors: Factors) -> sp.Expr:
+    """The product of a factor table as a sympy expression."""
+    return sp.Mul(*(base**exponent for base, exponent in factors.items()))
+
+
+def summed(expr: sp.Expr, bound: Iterable[sp.Idx]) -> sp.Expr:
+    """Sum an expression over indices."""
+    bound = tuple(bound)
+    return sp.Sum(expr, *bound) if bound else expr
+
+
+def multiply(*tables: Factors) -> Factors:
+    """Product of factor tables; factors whose exponents cancel are dropped."""
+    out: Factors = {}
+    for table in tables:
+        for base, exponent in table.items():
+            out[base] = out.get(base, sp.S.Zero) + exponent
+    return {b: e for b, e in out.items() if not _vanishes(e)}
+
+
+def power(table: Factors, exponent: sp.Expr) -> Factors:
+    """A factor table raised to a power."""
+    if exponent == 1:
+        return table
+    if exponent == -1:
+        return {b: -e for b, e in table.items()}
+    return {b: tidy(e * exponent) for b, e in table.items()}
+
+
+def tidy(expr: sp.Expr) -> sp.Expr:
+    """Cancel common factors of a small exponent expression."""
+    return sp.cancel(expr) if expr.has(sp.Add) else expr
+
+
+def _vanishes(expr: sp.Expr) -> bool:
+    return expr == 0 or (not expr.is_number and sp.expand(expr) == 0)
+
+
+def fresh(index: sp.Idx, stem: str | None = None) -> sp.Idx:
+    """An index over the same set with a name that occurs nowhere else."""
+    stem = (stem or str(index.label)).split("__")[0]
+    return sp.Idx(f"{stem}__{next(_counter)}", index.upper + 1)
+
+
+def has_constant(expr: sp.Expr) -> bool:
+    """True for a sum with a numeric constant, such as ``1 + tau``: one factor, never distributed."""
+    return isinstance(expr, sp.Add) and any(a.is_number for a in expr.args)
+
+
+def terms(expr: sp.Expr) -> list[Term]:
+    """Expand an expression into its terms, distributing every additive total that has no constant."""
+    if isinstance(expr, sp.Add):
+        return [t for a in expr.args for t in terms(a)]
+    return _terms_of_factor(expr)
+
+
+def _terms_of_factor(expr: sp.Expr) -> list[Term]:
+    if expr.is_number:
+        return [Term(expr, {})] if expr != 0 else []
+    if isinstance(expr, sp.Mul):
+        out = [Term(sp.S.One, {})]
+        for arg in expr.args:
+            parts = [Term(sp.S.One, {arg: sp.S.One})] if has_constant(arg) else terms(arg)
+            out = [_times(a, b) for a in out for b in parts]
+        return out
+    if isinstance(expr, sp.Sum):
+        renaming = {limit[0]: fresh(limit[0]) for limit in expr.limits}
+        inner = terms(rename(expr.function, renaming))
+        return [Term(t.coefficient, t.factors, (*renaming.values(), *t.bound)) for t in inner]
+    if isinstance(expr, sp.Pow):
+        return [_power_term(expr.base, expr.exp)]
+    if isinstance(expr, sp.Product):
+        return [_product_term(expr)]
+    return [Term(sp.S.One, {expr: sp.S.One})]
+
+
+def _times(a: Term, b: Term) -> Term:
+    return Term(a.coefficient * b.coefficient, multiply(a.factors, b.factors), a.bound + b.bound)
+
+
+def _power_term(base: sp.Expr, exponent: sp.Expr) -> Term:
+    inner = [] if has_constant(base) else terms(base)
+    if len(inner) == 1 and not inner[0].bound:
+        (t,) = inner
+        coefficient = t.coefficient if t.coefficient == 1 else t.coefficient**exponent
+        return (
+            Term(coefficient, power(t.factors, exponent))
+            if coefficient.is_number
+            else Term(sp.S.One, multiply(power(t.factors, exponent), {t.coefficient: exponent}))
+        )
+    return Term(sp.S.One, {base: exponent})
+
+
+def _product_term(expr: sp.Product) -> Term:
+    renaming = {limit[0]: fresh(limit[0]) for limit in expr.limits}
+    inner = terms(rename(expr.function, renaming))
+    if len(inner) != 1 or inner[0].bound or inner[0].coefficient != 1:
+        return Term(sp.S.One, {expr: sp.S.One})
+    bound = tuple(renaming.values())
+    return Term(sp.S.One, {sp.Product(b**e, *bound): sp.S.One for b, e in inner[0].factors.items()})
+
+
+def rename(expr: sp.Expr, renaming: dict[sp.Idx, sp.Expr]) -> sp.Expr:
+    """Replace indices; bound ones in the way must have been renamed before."""
+    return expr.xreplace(renaming) if renaming else expr
+
+
+def rename_term(term: Term, renaming: dict[sp.Idx, sp.Expr]) -> Term:
+    """Replace indices in every factor and exponent of a term."""
+    factors = {rename(b, renaming): rename(e, renaming) for b, e in term.factors.items()}
+    return Term(term.coefficient, factors, tuple(renaming.get(i, i) for i in term.bound))  # type: ignore[arg-type]
+
+
+def match(pattern: sp.Basic, target: sp.Basic, binding: dict, variables: set) -> Iterator[dict]:
+    """Yield every extension of `binding` of the pattern's index `variables` that turns it into `target`."""
+    if isinstance(pattern, sp.Idx) and pattern in variables:
+        if pattern in binding:
+            if binding[pattern] == target:
+                yield binding
+        elif _same_set(pattern, target):
+            yield {**binding, pattern: target}
+        return
+    if pattern == target and not (free_indices(pattern) & variables):
+        yield binding
+        return
+    if type(pattern) is not type(target) or len(pattern.args) != len(target.args) or not pattern.args:
+        return
+    if isinstance(pattern, (sp.Sum, sp.Product)):
+        inner = variables | {limit[0] for limit in pattern.limits}
+        for found in match(pattern.function, target.function, binding, inner):  # type: ignore[attr-defined]
+            ours = {found.get(limit[0]) for limit in pattern.limits}
+            if ours == {limit[0] for limit in target.limits}:  # type: ignore[attr-defined]
+                yield {k: v for k, v in found.items() if k in variables}
+        return
+    orders = (
+        itertools.permutations(target.args)
+        if isinstance(pattern, (sp.Add, sp.Mul)) and len(target.args) <= 5
+        else [target.args]
+    )
+    for args in orders:
+        yield from _match_all(pattern.args, args, binding, variables)
+
+
+def _match_all(patterns: tuple, targets: tuple, binding: dict, variables: set) -> Iterator[dict]:
+    if not patterns:
+        yield binding
+        return
+    for found in match(patterns[0], targets[0], binding, variables):
+        yield from _match_all(patterns[1:], targets[1:], found, variables)
+
+
+def _same_set(pattern: sp.Idx, target: sp.Basic) -> bool:
+    if isinstance(target, Element):
+        return target.root == root_of(pattern)
+    return is_index(target) and root_of(target) == root_of(pattern)  # type: ignore[arg-type]
+
+
+def tidy_indices(expr: sp.Expr) -> sp.Expr:
+    """Give bound indices short names again (``k__17`` becomes ``k``), avoiding clashes."""
+    taken = {str(i.label) for i in free_indices(expr)}
+    renaming: dict[sp.Idx, sp.Idx] = {}
+    for index in dict.fromkeys(bound_indices(expr)):
+        stem = str(index.label).split("__")[0]
+        name = next(
+            n for n in itertools.chain([stem], (f"{stem}{k}" for k in itertools.count(1))) if n not in taken
+        )
+        taken.add(name)
+        renaming[index] = sp.Idx(name, index.upper + 1)
+    return expr.xreplace(renaming)

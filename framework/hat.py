@@ -1,0 +1,292 @@
+"""The exact-hat transform: from a model in levels to the same model in changes.
+
+For every variable ``x' = x * x_hat``. The derived model needs only the baseline values that are observed
+(shares, flows), the parameters, and the shocks; no fundamental (technology, trade cost, endowment) survives.
+The algebra is that of Dekle, Eaton and Kortum (2008), applied to whatever equations the user declared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import sympy as sp
+
+from framework.algebra import (
+    Factors,
+    Term,
+    multiply,
+    power,
+    product,
+    summed,
+    terms,
+    tidy,
+    tidy_indices,
+)
+from framework.errors import ModelError
+from framework.model import Equation, Model, Numeraire
+from framework.recognise import DEEP, SHALLOW, Baseline
+from framework.sets import Part
+from framework.symbols import Declaration, Kind, base, ces, declared_atoms, symbol_name
+
+
+class _Unhattable(Exception):
+    """The term contains a function whose change is not a function of changes alone."""
+
+
+def hat(model: Model) -> Model:
+    """Derive the exact-hat form of a model.
+
+    Parameters
+    ----------
+    model : Model
+        A model in levels.
+
+    Returns
+    -------
+    Model
+        Variables are ratios new over base (``w_hat``) or, for `level` quantities, new levels
+        (``tau_new``); parameters and baseline data keep their names; exogenous quantities are the shocks.
+
+    Raises
+    ------
+    ModelError
+        If the share of a term in its total cannot be expressed in observed data; the message names the
+        equation, the term and the quantity that is never observed.
+
+    References
+    ----------
+    Dekle, Eaton and Kortum (2008), IMF Staff Papers 55, 511-540.
+    """
+    if model.is_hat:
+        raise ModelError(f"model '{model.name}' is in hats already")
+    return _Transform(model).run()
+
+
+class _Transform:
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.baseline = Baseline(model)
+        self.where = ""
+
+    def run(self) -> Model:
+        out = self.model.copy()
+        out.equations = [self.equation(eq) for eq in self.model.equations]
+        if rule := self.model.numeraire_rule:
+            out.numeraire_rule = self.numeraire(rule)
+        out.identities, out.normalisations, out.variant_builders = [], [], {}
+        out.is_hat = True
+        out.symbols = self.symbols(out)
+        return out
+
+    # ---- symbols ---------------------------------------------------------------------------------
+
+    def symbols(self, out: Model) -> dict[str, Declaration]:
+        """Declarations of the hat model: every change, and the baseline data that the equations use."""
+        changes, data = {}, {}
+        exprs = [e for eq in out.equations for e in (eq.lhs, eq.rhs, eq.total) if e is not None]
+        if out.numeraire_rule:
+            exprs += [out.numeraire_rule.expr, out.numeraire_rule.value]
+        used = {symbol_name(a) for e in exprs for a in declared_atoms(e)}
+        for decl in self.model.symbols.values():
+            if decl.kind in (Kind.VARIABLE, Kind.EXOGENOUS):
+                new = _change(decl)
+                changes[new.symbol] = new
+            if decl.symbol in used:
+                data[decl.symbol] = replace(decl, kind=Kind.PARAMETER, role="baseline", observed=True)
+        return {**changes, **data}
+
+    def new_value(self, expr: sp.Expr) -> sp.Expr:
+        """A known expression at the new equilibrium: ``x0 * x_hat`` for each symbol, new levels for levels."""
+        table = {}
+        for atom in declared_atoms(expr):
+            change = self.change_of(atom)
+            table[atom] = change if self.decl(atom).level else atom * change
+        return expr.xreplace(table)
+
+    def decl(self, atom: sp.Expr) -> Declaration:
+        return self.model.symbols[symbol_name(atom)]
+
+    def change_of(self, atom: sp.Expr) -> sp.Expr:
+        """The hat of a symbol, its new level if it is a level, 1 if it never changes."""
+        decl = self.decl(atom)
+        if decl.kind in (Kind.PARAMETER, Kind.FUNDAMENTAL):
+            return atom if decl.level else sp.S.One
+        head = _change(decl).base
+        return head[atom.indices] if isinstance(atom, sp.Indexed) else head
+
+    # ---- equations -------------------------------------------------------------------------------
+
+    def equation(self, eq: Equation) -> Equation:
+        self.where = f"equation '{eq.name}' in block '{eq.block}'"
+        try:
+            lhs, rhs, total = self._sides(eq)
+        except _Unhattable as stop:
+            if not self.baseline.is_known(eq.lhs) or not self.baseline.is_known(eq.rhs):
+                raise ModelError(
+                    f"{self.where}: '{stop}' has no exact-hat form and its variables are not all observed; "
+                    f"declare them observed so that the equation can stay in levels\n    {eq}"
+                ) from None
+            lhs, rhs, total = self.new_value(eq.lhs), self.new_value(eq.rhs), None
+        return replace(
+            eq,
+            lhs=lhs,
+            rhs=tidy_indices(rhs),
+            total=None if total is None else tidy_indices(total),
+            defines=eq.defines and lhs.func in (sp.Indexed, sp.Symbol),
+        )
+
+    def _sides(self, eq: Equation) -> tuple[sp.Expr, sp.Expr, sp.Expr | None]:
+        left, right = terms(eq.lhs), terms(eq.rhs)
+        single = len(left) == 1 and not left[0].bound
+        if eq.defines and self.decl(eq.lhs).level:
+            values = self.absolute(right)
+            return self.change_of(eq.lhs), sp.Add(*(v * h for v, h in values)), None
+        if not single or not right:
+            return self._balance(left, right)
+        reference, change, _ = self.split(left[0])
+        inverse = power(reference, sp.S.NegativeOne)
+        scale = 1 / left[0].coefficient
+        plain = len(right) == 1 and not right[0].bound
+        if plain and not self.split(right[0])[2]:
+            return product(change), product(self.split(right[0])[1]), None
+        pairs = self.shares(right, inverse, scale)
+        total = None if plain else self.baseline.value(reference, left[0].coefficient)
+        return product(change), sp.Add(*(summed(s * product(h), b) for s, h, b in pairs)), total
+
+    def _balance(self, left: list[Term], right: list[Term]) -> tuple[sp.Expr, sp.Expr, sp.Expr | None]:
+        """Both sides are sums: each term at its new value, in data units."""
+        sides = [
+            sp.Add(*(v * h if not b else summed(v * h, b) for v, h, b in self._values(s)))
+            for s in (left, right)
+        ]
+        return sides[0], sides[1], None
+
+    def numeraire(self, rule: Numeraire) -> Numeraire:
+        self.where = "numeraire"
+        values = self._values(terms(rule.expr))
+        new = sp.Add(*(summed(v * h, b) for v, h, b in values))
+        old = sp.Add(*(summed(v, b) for v, h, b in values))
+        return Numeraire(tidy_indices(new), tidy_indices(old), rule.redundant)
+
+    # ---- terms -----------------------------------------------------------------------------------
+
+    def split(self, term: Term) -> tuple[Factors, Factors, bool]:
+        """Baseline factors, factors of the change, and whether a level stands among the latter."""
+        old: Factors = {}
+        new: Factors = {}
+        has_level = False
+        for factor, exponent in term.factors.items():
+            self._check_exponent(exponent)
+            if isinstance(factor, (sp.Indexed, sp.Symbol)):
+                change, level = self.change_of(factor), self.decl(factor).level
+                has_level |= level
+                old = old if level else multiply(old, {factor: exponent})
+            elif isinstance(factor, (base, sp.KroneckerDelta)):
+                old, change = multiply(old, {factor: exponent}), sp.S.One
+            elif isinstance(factor, sp.Product):
+                old, change = multiply(old, {factor: exponent}), self._product_change(factor)
+            elif isinstance(factor, (sp.Add, sp.Sum, sp.Mul)):
+                old = multiply(old, {factor: exponent})
+                if not self._varies(factor):
+                    continue
+                new = multiply(new, self._total_change(factor, exponent))
+                continue
+            else:
+                raise _Unhattable(factor)
+            if change != 1:
+                new = multiply(new, {change: exponent})
+        return old, new, has_level
+
+    def _varies(self, expr: sp.Basic) -> bool:
+        """False for an expression of constants and baseline values only."""
+        outside = expr.replace(base, lambda e: sp.S.One)
+        return any(self.decl(a).kind in (Kind.VARIABLE, Kind.EXOGENOUS) for a in declared_atoms(outside))
+
+    def _check_exponent(self, exponent: sp.Expr) -> None:
+        for atom in declared_atoms(exponent):
+            if self.decl(atom).kind is not Kind.PARAMETER:
+                raise _Unhattable(exponent)
+
+    def _product_change(self, factor: sp.Product) -> sp.Expr:
+        (inner,) = terms(factor.function)
+        _, change, _ = self.split(inner)
+        return sp.Product(product(change), *(limit[0] for limit in factor.limits)) if change else sp.S.One
+
+    def _total_change(self, total: sp.Expr, exponent: sp.Expr) -> Factors:
+        """Change of ``total**exponent``."""
+        if self.baseline.is_known(total):
+            new = self.new_value(total)
+            return {} if new == total else {new: exponent, total: -exponent}
+        pairs = self.shares(terms(total), {total: sp.S.NegativeOne}, sp.S.One)
+        if exponent.is_number:
+            return {sp.Add(*(summed(s * product(h), b) for s, h, b in pairs)): exponent}
+        nested = [Part(s, product(power(h, exponent)), *b) for s, h, b in pairs]
+        return {ces(tidy(1 / exponent), *nested): sp.S.One}
+
+    def shares(self, parts: list[Term], inverse: Factors, scale: sp.Expr) -> list[tuple]:
+        """Return (share, change factors, bound indices) for each term of a total."""
+        split = [(t, *self.split(t)) for t in parts]
+        for effort in (SHALLOW, DEEP):
+            found = [
+                self.baseline.value(multiply(old, inverse), t.coefficient * scale, effort)
+                for t, old, _, _ in split
+            ]
+            missing = [k for k, share in enumerate(found) if share is None]
+            if not missing:
+                break
+            last = split[missing[0]][0]
+            if len(missing) == 1 < len(found) and not last.bound and not any(level for *_, level in split):
+                rest = [summed(found[k], split[k][0].bound) for k in range(len(found)) if k != missing[0]]
+                found[missing[0]] = 1 - sp.Add(*rest)  # shares of a total sum to one
+                break
+        else:
+            self._refuse(split[missing[0]][0], multiply(split[missing[0]][1], inverse))
+        return [(share, new, t.bound) for share, (t, _, new, _) in zip(found, split, strict=True)]
+
+    def _values(self, parts: list[Term]) -> list[tuple]:
+        """Return (baseline value, change, bound indices) for each term."""
+        out = []
+        for t in parts:
+            old, new, _ = self.split(t)
+            value = self.baseline.value(old, t.coefficient)
+            if value is None:
+                self._refuse(t, old)
+            out.append((value, product(new), t.bound))
+        return out
+
+    def absolute(self, parts: list[Term]) -> list[tuple[sp.Expr, sp.Expr]]:
+        """As `_values`, with sums written out."""
+        return [(summed(v * h, b), sp.S.One) for v, h, b in self._values(parts)]
+
+    def _refuse(self, term: Term, factors: Factors) -> None:
+        never = sorted({symbol_name(a) for f in factors for a in declared_atoms(f)} - self._observed())
+        raise ModelError(
+            f"{self.where}: the baseline value of the term\n    {tidy_indices(term.expr())}\n"
+            f"cannot be expressed in observed data, because {_list(never)} never observed. Declare what is "
+            "data with observed=True, or state the theorem that gives it with model.identity(...)."
+        )
+
+    def _observed(self) -> set[str]:
+        return {d.symbol for d in self.model.symbols.values() if d.kind is Kind.PARAMETER or d.observed}
+
+
+def _list(names: list[str]) -> str:
+    quoted = [f"'{n}'" for n in names]
+    return f"{quoted[0]} is" if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]} are"
+
+
+def _change(decl: Declaration) -> Declaration:
+    """Declaration of the change of a symbol."""
+    if decl.level:
+        default = decl.key if decl.kind is Kind.EXOGENOUS else None
+        return replace(decl, symbol=decl.symbol + "_new", role="new", default=default, observed=False)
+    default = 1.0 if decl.kind is Kind.EXOGENOUS else None
+    return replace(
+        decl,
+        symbol=decl.symbol + "_hat",
+        role="hat",
+        default=default,
+        positive=True,
+        observed=False,
+        unit="new/base",
+    )

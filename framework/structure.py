@@ -1,0 +1,333 @@
+"""Structural analysis before any data: who determines what, which system remains, and messages in names.
+
+Everything works on the graph of indexed variable groups and equation blocks, so it does not depend on the
+sizes of the sets. The smallest core is found by best-first search: a set of groups whose removal leaves
+every other variable explicit.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from dataclasses import dataclass, field, replace
+
+import networkx as nx
+import numpy as np
+import sympy as sp
+from scipy.optimize import linear_sum_assignment
+
+from framework.algebra import Term, multiply, power, product, rename, terms, tidy
+from framework.errors import ModelError, did_you_mean
+from framework.model import Equation, Model
+from framework.sets import is_index, root_of
+from framework.symbols import Declaration, Kind, declared_atoms, subscripts, symbol_name
+
+_NOMINAL = 20  # elements a set is taken to have where the sizes of cores are compared
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A pointwise monomial loop that was closed in closed form; it is stable iff ``1 - exponent > 0``."""
+
+    symbol: str
+    exponent: sp.Expr
+
+
+@dataclass
+class Structure:
+    """The plan for solving a model.
+
+    Attributes
+    ----------
+    core : list of (str, Equation)
+        Unknown groups of Newton's method, each with the equation that it is paired with.
+    explicit : list of Equation
+        Definitions needed by the core's residuals, in the order of evaluation.
+    after : list of Equation
+        Definitions evaluated once at the solution.
+    loops : list of Loop
+    """
+
+    model: Model
+    core: list[tuple[str, Equation]]
+    explicit: list[Equation]
+    after: list[Equation]
+    loops: list[Loop] = field(default_factory=list)
+
+    def to_text(self) -> str:
+        """The plan as a report in names."""
+        from framework.tables import structure_text
+
+        return structure_text(self)
+
+    __str__ = to_text
+
+
+def analyse(model: Model) -> Structure:
+    """Match equations with variables, choose the core and order the rest.
+
+    Raises
+    ------
+    ModelError
+        If there are too many or too few equations: the message names them, with what could be dropped,
+        freed or fixed.
+    """
+    return _Analysis(model).run()
+
+
+class _Analysis:
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.variables = [d.symbol for d in model.of_kind(Kind.VARIABLE)]
+        is_variable = set(self.variables)
+        self.definitions: dict[str, Equation] = {}
+        self.conditions: list[Equation] = []
+        for eq in model.equations:
+            if eq.defines and symbol_name(eq.lhs) in is_variable:
+                self.definitions[symbol_name(eq.lhs)] = eq
+            else:
+                self.conditions.append(replace(eq, defines=False))
+        self.implicit = [v for v in self.variables if v not in self.definitions]
+        self.uses = {v: self._used(eq.rhs) for v, eq in self.definitions.items()}
+
+    def run(self) -> Structure:
+        self._check_numeraire()
+        pairs = self._match()
+        forced: dict[str, Equation] = {}
+        for variable, condition in pairs.items():
+            explicit = _solve_for(condition, variable, self.model)
+            if explicit is None:
+                forced[variable] = condition
+            else:
+                self.definitions[variable] = explicit
+                self.uses[variable] = self._used(explicit.rhs)
+        loops = self._close_loops()
+        chosen = self._feedback(set(forced))
+        core = [
+            (v, forced.get(v) or pairs.get(v) or self.definitions[v])
+            for v in self.variables
+            if v in chosen or v in forced
+        ]
+        order = self._order({v for v, _ in core})
+        needed = self._needed(core)
+        return Structure(
+            self.model,
+            core,
+            [self.definitions[v] for v in order if v in needed],
+            [self.definitions[v] for v in order if v not in needed],
+            loops,
+        )
+
+    def _used(self, expr: sp.Expr) -> set[str]:
+        return {symbol_name(a) for a in declared_atoms(expr)} & set(self.variables)
+
+    def _check_numeraire(self) -> None:
+        rule, names = self.model.numeraire_rule, [e.name for e in self.model.equations]
+        if rule and rule.redundant not in names:
+            raise ModelError(
+                f"numeraire of model '{self.model.name}': no equation is named '{rule.redundant}'."
+                + did_you_mean(rule.redundant, names)
+            )
+
+    # ---- matching --------------------------------------------------------------------------------
+
+    def _reach(self, start: set[str]) -> set[str]:
+        """Variables on which the given ones depend through definitions, themselves included."""
+        seen, todo = set(start), list(start)
+        while todo:
+            for u in self.uses.get(todo.pop(), ()):
+                if u not in seen:
+                    seen.add(u)
+                    todo.append(u)
+        return seen
+
+    def _match(self) -> dict[str, Equation]:
+        """Pair every condition with the undefined variable that it determines."""
+        n, k = len(self.conditions), len(self.implicit)
+        cost = np.full((n, k), 1e6)
+        for a, eq in enumerate(self.conditions):
+            direct = {symbol_name(f) for f in declared_atoms(eq.lhs)}, self._used(eq.rhs)
+            reached = self._reach((direct[0] & set(self.variables)) | direct[1])
+            for b, v in enumerate(self.implicit):
+                if v in reached and self._count(eq) == self._size(self.model.symbols[v]):
+                    swapped = self.model.swaps.get(v) in direct[0]
+                    cost[a, b] = 0 if v in direct[0] else 1 if v in direct[1] or swapped else 2
+        rows, columns = linear_sum_assignment(cost) if n and k else ([], [])
+        pairs = {a: b for a, b in zip(rows, columns, strict=True) if cost[a, b] < 1e6}
+        if len(pairs) < n or len(pairs) < k:
+            self._report_unmatched(cost < 1e6, pairs)
+        return {self.implicit[b]: self.conditions[a] for a, b in pairs.items()}
+
+    def _size(self, decl: Declaration) -> tuple[str, ...]:
+        return tuple(sorted(decl.roots))
+
+    def _count(self, eq: Equation) -> tuple[str, ...]:
+        return tuple(sorted(root_of(i) for i in eq.indices))
+
+    def _report_unmatched(self, edges: np.ndarray, pairs: dict[int, int]) -> None:
+        """Dulmage-Mendelsohn: the over- and the underdetermined part, in names."""
+        graph = nx.DiGraph()
+        graph.add_nodes_from(
+            [("eq", a) for a in range(edges.shape[0])] + [("var", b) for b in range(edges.shape[1])]
+        )
+        for a, b in zip(*np.nonzero(edges), strict=True):
+            graph.add_edge(("eq", a), ("var", b))
+            if pairs.get(a) == b:
+                graph.add_edge(("var", b), ("eq", a))
+        lines = []
+        for a in (a for a in range(edges.shape[0]) if a not in pairs):
+            part = {a, *(k for kind, k in nx.descendants(graph, ("eq", a)) if kind == "eq")}
+            lines.append(self._too_many([self.conditions[k] for k in sorted(part)]))
+        backwards = graph.reverse()
+        for (
+            a,
+            b,
+        ) in pairs.items():  # an alternating path from a variable enters an equation, leaves by its match
+            backwards.add_edge(("eq", a), ("var", b))
+        for b in (b for b in range(edges.shape[1]) if b not in pairs.values()):
+            part = {b, *(k for kind, k in nx.descendants(backwards, ("var", b)) if kind == "var")}
+            lines.append(self._too_few(self.implicit[b], [self.implicit[k] for k in sorted(part)]))
+        raise ModelError(f"model '{self.model.name}' is not square:\n" + "\n".join(lines))
+
+    def _too_many(self, part: list[Equation]) -> str:
+        names = ", ".join(f"'{e.name}'" for e in part)
+        reached = set().union(*(self._reach(self._used(e.lhs) | self._used(e.rhs)) for e in part))
+        exprs = [x for e in part for x in (e.lhs, e.rhs)]
+        exprs += [self.definitions[v].rhs for v in reached if v in self.definitions]
+        counts = {self._count(e) for e in part}
+        inside = {symbol_name(a) for x in exprs for a in declared_atoms(x)}
+        free = [
+            f"'{d.symbol}' ({d.name})"
+            for d in self.model.of_kind(Kind.EXOGENOUS)
+            if d.symbol in inside and self._size(d) in counts
+        ]
+        shape = " x ".join(self._count(part[0])) or "scalar"
+        more = f"; or free one of {', '.join(free)}" if free else ""
+        return f"  one equation ({shape}) too many in {{{names}}}: drop one of them{more}"
+
+    def _too_few(self, variable: str, part: list[str]) -> str:
+        decl = self.model.symbols[variable]
+        shape = " x ".join(decl.dim_names) or "scalar"
+        among = f" (among {', '.join(part)} one equation is missing)" if len(part) > 1 else ""
+        return (
+            f"  no equation determines '{variable}' ({decl.name}, {shape}){among}: "
+            f"add one, or declare '{variable}' exogenous"
+        )
+
+    # ---- core ------------------------------------------------------------------------------------
+
+    def _feedback(self, forced: set[str]) -> set[str]:
+        """Smallest set of defined groups that cuts every cycle among definitions."""
+        graph = nx.DiGraph()
+        graph.add_nodes_from(v for v in self.definitions if v not in forced)
+        graph.add_edges_from(
+            (u, v) for v in graph.nodes for u in self.uses[v] if u in self.definitions and u not in forced
+        )
+        loops = [
+            c for c in nx.strongly_connected_components(graph) if len(c) > 1 or graph.has_edge(*(min(c),) * 2)
+        ]
+        return set().union(*(self._cut(graph.subgraph(c)) for c in loops)) if loops else set()
+
+    def _cut(self, graph: nx.DiGraph) -> set[str]:
+        tick = itertools.count()
+        queue: list[tuple] = [((0, 0), next(tick), frozenset())]
+        seen = set()
+        while True:
+            cost, _, chosen = heapq.heappop(queue)
+            cycle = _shortest_cycle(graph, chosen)
+            if not cycle:
+                return set(chosen)
+            for v in cycle:
+                more = chosen | {v}
+                if more not in seen:
+                    seen.add(more)
+                    weight = _NOMINAL ** len(self.model.symbols[v].dims)
+                    rank = self.variables.index(v)  # ties: the group declared first
+                    heapq.heappush(queue, ((cost[0] + weight, cost[1] + rank), next(tick), more))
+
+    def _order(self, core: set[str]) -> list[str]:
+        graph = nx.DiGraph()
+        defined = [v for v in self.definitions if v not in core]
+        graph.add_nodes_from(defined)
+        graph.add_edges_from(
+            (u, v) for v in defined for u in self.uses[v] if u in self.definitions and u not in core
+        )
+        return list(nx.lexicographical_topological_sort(graph, key=self.variables.index))
+
+    def _needed(self, core: list[tuple[str, Equation]]) -> set[str]:
+        exprs = [x for _, e in core for x in (e.lhs, e.rhs)]
+        if core and self.model.numeraire_rule:
+            exprs.append(self.model.numeraire_rule.expr)
+        return self._reach(set().union(*(self._used(x) for x in exprs))) if exprs else set()
+
+    # ---- pointwise monomial loops ----------------------------------------------------------------
+
+    def _close_loops(self) -> list[Loop]:
+        """Solve ``v = rest * v**p`` for v on every loop of monomial definitions; the definition is replaced."""
+        loops: list[Loop] = []
+        while cycle := _shortest_cycle(self._monomials(), frozenset(loop.symbol for loop in loops)):
+            loops.append(self._close(min(cycle, key=self.variables.index), set(cycle)))
+        return [loop for loop in loops if loop.exponent != 1]
+
+    def _monomials(self) -> nx.DiGraph:
+        graph = nx.DiGraph()
+        for v, eq in self.definitions.items():
+            found = terms(eq.rhs)
+            if len(found) == 1 and not found[0].bound:
+                plain = [f for f in found[0].factors if isinstance(f, (sp.Indexed, sp.Symbol))]
+                graph.add_edges_from((symbol_name(f), v) for f in plain if symbol_name(f) in self.definitions)
+        return graph
+
+    def _close(self, variable: str, cycle: set[str]) -> Loop:
+        eq = self.definitions[variable]
+        (term,) = terms(eq.rhs)
+        while inner := [f for f in term.factors if f != eq.lhs and symbol_name(f) in cycle - {variable}]:
+            definition = self.definitions[symbol_name(inner[0])]
+            binding = dict(zip(subscripts(definition.lhs), subscripts(inner[0]), strict=True))
+            outer = {f: e for f, e in term.factors.items() if f != inner[0]}
+            (nested,) = terms(rename(definition.rhs, binding))
+            exponent = term.factors[inner[0]]
+            coefficient = term.coefficient * nested.coefficient**exponent
+            term = Term(coefficient, multiply(outer, power(nested.factors, exponent)))
+        own = term.factors.get(eq.lhs, sp.S.Zero)
+        if own != 1:
+            root = tidy(1 / (1 - own))
+            rest = {f: e for f, e in term.factors.items() if f != eq.lhs}
+            rhs = term.coefficient**root * product(power(rest, root))
+            self.definitions[variable] = replace(eq, rhs=rhs)
+            self.uses[variable] = self._used(rhs)
+        return Loop(variable, own)
+
+
+def _shortest_cycle(graph: nx.DiGraph, without: frozenset) -> list[str]:
+    """A shortest cycle that avoids the given nodes; empty if there is none."""
+    rest = graph.subgraph([v for v in graph if v not in without])
+    best: list[str] = []
+    for v in rest:
+        if rest.has_edge(v, v):
+            return [v]
+        for u in rest.successors(v):
+            if nx.has_path(rest, u, v):
+                path = nx.shortest_path(rest, u, v)
+                if not best or len(path) < len(best):
+                    best = path
+    return best
+
+
+def _solve_for(eq: Equation, variable: str, model: Model) -> Equation | None:
+    """Write a condition as a definition of `variable`, where it occurs once, to the power 1 or -1."""
+    for side, other in ((eq.lhs, eq.rhs), (eq.rhs, eq.lhs)):
+        found = terms(side)
+        if len(found) != 1 or found[0].bound or variable in {symbol_name(a) for a in declared_atoms(other)}:
+            continue
+        (term,) = found
+        hits = [f for f in term.factors if variable in {symbol_name(a) for a in declared_atoms(f)}]
+        if len(hits) != 1 or not isinstance(hits[0], (sp.Indexed, sp.Symbol)):
+            continue
+        subs, exponent = subscripts(hits[0]), term.factors[hits[0]]
+        if exponent not in (1, -1) or not all(map(is_index, subs)) or set(subs) != set(eq.indices):
+            continue
+        rest = term.coefficient * product({f: e for f, e in term.factors.items() if f != hits[0]})
+        rhs = other / rest if exponent == 1 else rest / other
+        return Equation(eq.name, eq.block, hits[0], rhs, True, eq.total)
+    return None

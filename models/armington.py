@@ -1,0 +1,40 @@
+"""Armington trade with one good a region: the smallest complete example.
+
+Anderson (1979); exact hats as in Arkolakis, Costinot and Rodriguez-Clare (2012): welfare is
+``own_share_hat**(-1/theta)``.
+"""
+
+from __future__ import annotations
+
+from sympy import Sum
+
+from framework import Model
+
+
+def armington() -> Model:
+    """Declare the Armington model with trade imbalances."""
+    m = Model("armington", "Armington trade (Anderson 1979; Arkolakis, Costinot and Rodriguez-Clare 2012)")
+    region = m.set("region")
+    n, i, j = region.indices("n i j")
+    importer, exporter = region.alias("importer"), region.alias("exporter")
+
+    theta = m.parameter("theta", [], "trade elasticity", positive=True, latex=r"\theta")
+    w = m.variable("w", [region], "wage")
+    P = m.variable("P", [region], "price index")
+    pi = m.variable("pi", [importer, exporter], "expenditure share", observed=True, latex=r"\pi")
+    X = m.variable("X", [region], "expenditure", observed=True)
+    C = m.variable("C", [region], "real consumption")
+    L = m.exogenous("L", [region], "labour")
+    lam = m.exogenous("lam", [region], "technology", latex=r"\lambda")
+    d = m.exogenous("d", [importer, exporter], "trade cost")
+    D = m.exogenous("D", [region], "deficit", level=True)
+
+    with m.block("trade"):
+        m.define(P[n], Sum(lam[j] * (w[j] * d[n, j]) ** (-theta), j) ** (-1 / theta))
+        m.define(pi[n, i], lam[i] * (w[i] * d[n, i] / P[n]) ** (-theta))
+        m.define(X[n], w[n] * L[n] + D[n])
+        m.equate("labour market", w[i] * L[i], Sum(pi[n, i] * X[n], n))
+    with m.block("outcomes"):
+        m.define(C[n], X[n] / P[n])
+    m.numeraire(Sum(w[i] * L[i], i), redundant="labour market")
+    return m

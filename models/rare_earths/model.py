@@ -1,0 +1,281 @@
+"""The rare-earths model in levels, declared once.
+
+Alfaro, Fadinger, Schymik and Virananda, "Trade and Industrial Policy in Supply Chains: Directed
+Technological Change in Rare Earths" (NBER 33877), as derived in docs/rare_earths.md: value added is a CES
+nest of an REE bundle and a labour bundle, each made of an endogenous measure of varieties; goods are traded
+as in Caliendo and Parro (2015); REE are homogeneous, and one region taxes their export.
+"""
+
+from __future__ import annotations
+
+from sympy import KroneckerDelta, Product, Sum
+
+from framework import Model, base
+from models.rare_earths import technology
+
+
+def rare_earths() -> Model:
+    """Declare the model; choose a technology with ``.choose(technology=...)``, a policy by closure swap."""
+    m = Model("rare-earths", "Directed technological change in rare earths (Alfaro et al., NBER 33877)")
+    region, sector = m.set("region"), m.set("sector")
+    _declare_data(m, region, sector)
+    _declare_variables(m, region, sector)
+    _value_added(m)
+    m.variant(
+        "technology",
+        "exogenous",
+        exogenous=technology.exogenous,
+        fixed_effort=technology.fixed_effort,
+        elastic_effort=technology.elastic_effort,
+    )
+    _trade(m)
+    _accounts(m)
+    _ree_market(m)
+    _outcomes(m)
+    m.closure(ree_export_ratio="export_tax", ree_price_ratio="export_tax")
+    return m
+
+
+def _declare_data(m: Model, region, sector) -> None:
+    importer, exporter = region.alias("importer"), region.alias("exporter")
+    inputs = sector.alias("input_sector")
+    m.parameter(
+        "epsilon",
+        [sector],
+        "ree elasticity",
+        latex=r"\varepsilon",
+        description="elasticity of substitution between the REE and the labour bundle",
+    )
+    m.parameter("theta", [sector], "trade elasticity", latex=r"\theta", positive=True)
+    m.parameter(
+        "beta",
+        [],
+        "variety elasticity",
+        latex=r"\beta",
+        positive=True,
+        description="elasticity of substitution between varieties; markup beta/(beta-1)",
+    )
+    m.parameter(
+        "phi",
+        [],
+        "variety productivity",
+        latex=r"\phi",
+        description="elasticity of bundle productivity to the measure of varieties",
+    )
+    m.parameter(
+        "kappa",
+        [],
+        "research elasticity",
+        latex=r"\kappa",
+        description="elasticity of the measure of varieties to research effort",
+    )
+    m.parameter("nu", [region, sector], "value added share", latex=r"\nu")
+    m.parameter(
+        "nu_k",
+        [region, inputs, sector],
+        "input share",
+        latex=r"\nu",
+        description="value of an input a unit value of output; with the value added share it sums to 1",
+    )
+    m.parameter("alpha", [region, sector], "final share", latex=r"\alpha")
+    m.fundamental("gamma", [sector], "ree weight", latex=r"\gamma")
+    m.fundamental("Upsilon", [region, sector], "cost shifter", latex=r"\Upsilon")
+    m.fundamental("Ybar", [], "world factor income", latex=r"\bar Y")
+    m.exogenous("lam", [exporter, sector], "technology", latex=r"\lambda")
+    m.exogenous("d", [importer, exporter, sector], "trade cost")
+    m.exogenous("tau", [importer, exporter, sector], "tariff", level=True, lower=-1.0, latex=r"\tau")
+    m.exogenous("L", [region], "labour")
+    m.exogenous("R", [region], "ree endowment", observed=True, unit="million USD at the baseline world price")
+    m.exogenous("t", [], "export tax", level=True, lower=-1.0, description="ad-valorem tax on REE exports")
+    m.exogenous("D", [region], "deficit", level=True, unit="million USD")
+
+
+def _declare_variables(m: Model, region, sector) -> None:
+    rs = [region, sector]
+    importer, exporter = region.alias("importer"), region.alias("exporter")
+    m.variable("w", [region], "wage")
+    m.variable("q", [region], "ree price", description="price paid by users of REE")
+    m.variable("qW", [], "world ree price", latex="q^W")
+    m.variable("pr", rs, "relative bundle price", latex=r"\rho", description="P_R/P_L")
+    m.variable("o", rs, "relative bundle expenditure", description="E_R/E_L")
+    m.variable("omega", rs, "ree share", observed=True, latex=r"\omega")
+    m.variable("a", rs, "innovation bias", description="A_R/A_L")
+    m.variable("A_R", rs, "ree varieties", latex="A^R")
+    m.variable("A_L", rs, "labour varieties", latex="A^L")
+    m.variable("P_R", rs, "ree bundle price", latex="P^R")
+    m.variable("P_L", rs, "labour bundle price", latex="P^L")
+    m.variable("c", rs, "value added cost")
+    m.variable("x", [exporter, sector], "unit cost")
+    m.variable("P", rs, "price index")
+    m.variable("pi", [importer, exporter, sector], "expenditure share", observed=True, latex=r"\pi")
+    m.variable("X", rs, "expenditure", observed=True, unit="million USD")
+    m.variable("G", rs, "gross output", observed=True, unit="million USD")
+    m.variable("V", rs, "value added", unit="million USD")
+    m.variable("r", rs, "ree use")
+    m.variable("I", [region], "final expenditure", observed=True, unit="million USD")
+    m.variable("XR", [], "ree exports", level=True, lower=0.0, latex="X^R")
+    m.variable(
+        "zX",
+        [],
+        "ree export ratio",
+        level=True,
+        lower=0.0,
+        latex="z^X",
+        description="net REE exports, new over baseline",
+    )
+    m.variable(
+        "zq",
+        [],
+        "ree price ratio",
+        latex="z^q",
+        description="world REE price relative to the wage of the numeraire region",
+    )
+
+
+def _value_added(m: Model) -> None:
+    """Nest of the REE and the labour bundle; relative demand in odds form, so that its loop is monomial."""
+    (i,), (s,) = m.sets["region"].indices("i"), m.sets["sector"].indices("s")
+    q, w, a, A_L, pr, o, omega = (m[k] for k in ("q", "w", "a", "A_L", "pr", "o", "omega"))
+    P_R, P_L, A_R, c, gamma, eps = (m[k] for k in ("P_R", "P_L", "A_R", "c", "gamma", "epsilon"))
+    phi, markup = m["phi"], m["beta"] / (m["beta"] - 1)
+    with m.block("value added"):
+        m.define(pr[i, s], q[i] / w[i] * a[i, s] ** (-phi))
+        m.define(o[i, s], gamma[s] / (1 - gamma[s]) * pr[i, s] ** (1 - eps[s]))
+        m.define(omega[i, s], o[i, s] / (1 + o[i, s]))
+        m.define(A_R[i, s], a[i, s] * A_L[i, s])
+        m.define(P_R[i, s], markup * q[i] * A_R[i, s] ** (-phi))
+        m.define(P_L[i, s], markup * w[i] * A_L[i, s] ** (-phi))
+        m.define(
+            c[i, s],
+            (gamma[s] * P_R[i, s] ** (1 - eps[s]) + (1 - gamma[s]) * P_L[i, s] ** (1 - eps[s]))
+            ** (1 / (1 - eps[s])),
+        )
+    m.identity(omega[i, s], gamma[s] * (P_R[i, s] / c[i, s]) ** (1 - eps[s]))
+
+
+def _trade(m: Model) -> None:
+    (n, i, j), (s, k) = m.sets["region"].indices("n i j"), m.sets["sector"].indices("s k")
+    x, c, P, pi, lam, d, tau = (m[v] for v in ("x", "c", "P", "pi", "lam", "d", "tau"))
+    nu, nu_k, theta = m["nu"], m["nu_k"], m["theta"]
+    with m.block("trade"):
+        m.define(x[i, s], m["Upsilon"][i, s] * c[i, s] ** nu[i, s] * Product(P[i, k] ** nu_k[i, k, s], k))
+        m.define(
+            P[n, s],
+            Sum(lam[j, s] * (x[j, s] * d[n, j, s] * (1 + tau[n, j, s])) ** (-theta[s]), j) ** (-1 / theta[s]),
+        )
+        m.define(
+            pi[n, i, s], lam[i, s] * (x[i, s] * d[n, i, s] * (1 + tau[n, i, s]) / P[n, s]) ** (-theta[s])
+        )
+
+
+def _accounts(m: Model) -> None:
+    (n, i), (s, k) = m.sets["region"].indices("n i"), m.sets["sector"].indices("s k")
+    C = m.sets["region"].element("CHN", "ree_exporter")
+    X, G, V, I, pi, tau = (m[v] for v in ("X", "G", "V", "I", "pi", "tau"))
+    w, L, q, R, t, beta = (m[v] for v in ("w", "L", "q", "R", "t", "beta"))
+    with m.block("accounts"):
+        m.define(X[n, s], m["alpha"][n, s] * I[n] + Sum(m["nu_k"][n, s, k] * G[n, k], k))
+        m.define(G[i, s], Sum(pi[n, i, s] * X[n, s] / (1 + tau[n, i, s]), n))
+        m.define(V[i, s], m["nu"][i, s] * G[i, s])
+        m.define(
+            I[n],
+            w[n] * L[n]
+            + q[n] * R[n]
+            + Sum(V[n, s], s) / beta
+            + Sum(tau[n, i, s] / (1 + tau[n, i, s]) * pi[n, i, s] * X[n, s], i, s)
+            + KroneckerDelta(n, C) * t * q[n] * m["XR"]
+            + m["D"][n],
+        )
+        m.equate("labour market", w[i] * L[i], (beta - 1) / beta * Sum((1 - m["omega"][i, s]) * V[i, s], s))
+    m.numeraire(
+        Sum(w[i] * L[i] + q[i] * R[i] + Sum(V[i, s], s) / beta, i), m["Ybar"], redundant="labour market"
+    )
+
+
+def _ree_market(m: Model) -> None:
+    (i,), (s,) = m.sets["region"].indices("i"), m.sets["sector"].indices("s")
+    C = m.sets["region"].element("CHN", "ree_exporter")
+    U = m.sets["region"].element("USA", "numeraire_region")
+    q, qW, r, R, t, XR = (m[v] for v in ("q", "qW", "r", "R", "t", "XR"))
+    with m.block("ree market"):
+        m.define(q[i], qW * (1 + t) ** (-KroneckerDelta(i, C)))
+        m.define(r[i, s], (m["beta"] - 1) / m["beta"] * m["omega"][i, s] * m["V"][i, s] / q[i])
+        m.define(XR, R[C] - Sum(r[C, s], s))
+        m.equate("ree market", Sum(R[i], i), Sum(r[i, s], i, s))
+        m.define(m["zX"], XR / base(XR))
+        m.define(m["zq"], qW / m["w"][U])
+    m.normalise(qW, 1)
+
+
+def _outcomes(m: Model) -> None:
+    """Outcomes of the slides and of docs/rare_earths.md, as ordinary named expressions of the model."""
+    region, sector = m.sets["region"], m.sets["sector"]
+    rs = [region, sector]
+    (n, i, j), (s, k) = region.indices("n i j"), sector.indices("s k")
+    C = region.element("CHN", "ree_exporter")
+    with m.block("outcomes"):
+        P_C = m.variable("P_C", [region], "consumption price", latex="P^C")
+        C_n = m.variable("C", [region], "real consumption")
+        Y = m.variable("Y", [region], "gdp", unit="million USD")
+        F = m.variable("F", [region], "factor income", unit="million USD")
+        Ya = m.variable(
+            "Y_a", [region], "real gdp", latex="Y^{a}", description="double-deflated Laspeyres volume index"
+        )
+        Yb = m.variable(
+            "Y_b",
+            [region],
+            "real gdp deflated",
+            latex="Y^{b}",
+            description="GDP deflated by the consumption price",
+        )
+        Yc = m.variable(
+            "Y_c",
+            [region],
+            "real gdp factor",
+            latex="Y^{c}",
+            description="factor income deflated by the consumption price",
+        )
+        B = m.variable(
+            "B",
+            [sector],
+            "innovation bias abroad",
+            level=True,
+            unit="percent",
+            description="change of A_R/A_L outside the REE exporter, weighted with baseline GDP",
+        )
+        E = m.variable("E", rs, "exports", unit="million USD")
+        T = m.variable(
+            "T",
+            rs,
+            "total factor productivity",
+            description="value added a unit of cost, at baseline factor prices",
+        )
+        I, P, G, x, q, r, R = (m[v] for v in ("I", "P", "G", "x", "q", "r", "R"))
+        m.define(P_C[n], Product(P[n, s] ** m["alpha"][n, s], s))
+        m.define(C_n[n], I[n] / P_C[n])
+        m.define(Y[n], I[n] - m["D"][n])
+        m.define(F[n], m["w"][n] * m["L"][n] + q[n] * R[n] + Sum(m["V"][n, s], s) / m["beta"])
+        m.define(
+            Ya[i],
+            Sum(base(x[i, s]) * G[i, s] / x[i, s], s)
+            - Sum(m["nu_k"][i, k, s] * G[i, s] * base(P[i, k]) / P[i, k], k, s)
+            + base(q[i]) * R[i]
+            - Sum(base(q[i]) * r[i, s], s),
+        )
+        m.define(Yb[n], Y[n] / P_C[n])
+        m.define(Yc[n], F[n] / P_C[n])
+        abroad = 1 - KroneckerDelta(i, C)
+        weight = Sum((1 - KroneckerDelta(j, C)) * base(Y[j]), j)
+        m.define(B[s], 100 * Sum(abroad * base(Y[i]) * m["a"][i, s] / base(m["a"][i, s]), i) / weight - 100)
+        m.define(
+            E[i, s],
+            Sum((1 - KroneckerDelta(n, i)) * m["pi"][n, i, s] * m["X"][n, s] / (1 + m["tau"][n, i, s]), n),
+        )
+        eps, gamma = m["epsilon"][s], m["gamma"][s]
+        at_base_R = m["P_R"][i, s] * base(q[i]) / q[i]
+        at_base_L = m["P_L"][i, s] * base(m["w"][i]) / m["w"][i]
+        m.define(
+            T[i, s],
+            base(m["c"][i, s])
+            * (gamma * at_base_R ** (1 - eps) + (1 - gamma) * at_base_L ** (1 - eps)) ** (-1 / (1 - eps)),
+        )
