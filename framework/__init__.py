@@ -1,7 +1,33 @@
 """Declare, transform, analyse, compile and solve structural models; knows no particular model."""
 
+from framework.compile import System, compile_model
+from framework.errors import DataError, ExacthatError, ModelError, ScenarioError, SolveError
 from framework.hat import hat
 from framework.model import Equation, Model
+from framework.solution import Certificate, Solution, Status
+from framework.solve import Problem, register_solver, solve
+from framework.structure import Structure, analyse
 from framework.symbols import base, ces
 
-__all__ = ["Equation", "Model", "base", "ces", "hat"]
+__all__ = [
+    "Certificate",
+    "DataError",
+    "Equation",
+    "ExacthatError",
+    "Model",
+    "ModelError",
+    "Problem",
+    "ScenarioError",
+    "Solution",
+    "SolveError",
+    "Status",
+    "Structure",
+    "System",
+    "analyse",
+    "base",
+    "ces",
+    "compile_model",
+    "hat",
+    "register_solver",
+    "solve",
+]

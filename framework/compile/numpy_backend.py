@@ -1,0 +1,209 @@
+"""Evaluate an indexed expression graph with numpy: a static tape of array operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from framework.compile.ir import Node, Time
+
+Array = np.ndarray
+Step = tuple[Callable[..., Array], int, tuple[int, ...]]
+
+
+def _inverse0(x: Array) -> Array:
+    """``1/x``, and 0 where x is 0: the share of an empty total is 0."""
+    zero = x == 0
+    return np.where(zero, 0.0, 1.0 / np.where(zero, 1.0, x))
+
+
+_UNARY: dict[str, Callable[[Array], Array]] = {
+    "exp": np.exp,
+    "log": np.log,
+    "expm1": np.expm1,
+    "log1p": np.log1p,
+    "inverse": np.reciprocal,
+    "inverse0": _inverse0,
+    "iszero": lambda x: np.asarray(x == 0, dtype=float),
+    "abs": np.abs,
+    "sign": np.sign,
+}
+
+
+class Program:
+    """The nodes that some roots need, as closures in order of evaluation, one list for each binding time.
+
+    Parameters
+    ----------
+    residuals, products : sequence of Node
+        Values wanted in each iteration, and their directional derivatives.
+    sizes : mapping
+        Number of elements of each root set.
+    positions : mapping
+        Position of each named element in its set.
+    """
+
+    def __init__(self, residuals: Sequence[Node], products: Sequence[Node], sizes: Mapping[str, int],
+                 positions: Mapping[str, int]) -> None:
+        self.sizes, self.positions = sizes, positions
+        first = _needed(residuals)
+        self.nodes = sorted(_needed([*residuals, *products]), key=lambda n: n.id)
+        self.slot = {node: k for k, node in enumerate(self.nodes)}
+        self.values: list[Array | None] = [None] * len(self.nodes)
+        self.steps: dict[Time, list[Step]] = {time: [] for time in Time}
+        self.linear_steps: list[Step] = []  # state values that only the derivatives need
+        self.inputs = {node.attr: self.slot[node] for node in self.nodes if node.op == "input"}
+        self._packed: dict[tuple, int] = {}
+        for node in self.nodes:
+            if node.op != "input":
+                late = node.time is Time.STATE and node not in first
+                self._emit(node, self.linear_steps if late else self.steps[node.time])
+
+    def run(self, steps: list[Step]) -> None:
+        """Evaluate one list of steps."""
+        values = self.values
+        for function, out, args in steps:
+            values[out] = function(*[values[k] for k in args])
+
+    def __getitem__(self, node: Node) -> Array:
+        """Value of a node after its binding time has run."""
+        return self.values[self.slot[node]]  # type: ignore[return-value]
+
+    def set(self, name: object, value: Array) -> None:
+        """Give an input its value."""
+        self.values[self.inputs[name]] = value
+
+    # ---- emission --------------------------------------------------------------------------------
+
+    def _emit(self, node: Node, steps: list[Step]) -> None:
+        args = tuple(self.slot[a] for a, _ in node.args)
+        shape = tuple(self.sizes[a] for a in node.shape_axes)
+        if node.op in _UNARY:
+            function: Callable[..., Array] = _UNARY[node.op]
+        elif node.op == "take":
+            axis, name = node.attr  # type: ignore[misc]
+            function = _taker(axis, self.positions[name])
+        elif node.op in ("add", "mul"):
+            function, args = self._nest(node)
+        else:
+            constant = self._leaf(node, shape)
+            function = lambda c=constant: c  # noqa: E731
+        steps.append((function, self.slot[node], args))
+
+    def _leaf(self, node: Node, shape: tuple[int, ...]) -> Array:
+        match node.op:
+            case "const":
+                return np.float64(node.attr)  # type: ignore[arg-type]
+            case "size":
+                return np.float64(self.sizes[node.attr])  # type: ignore[index]
+            case "ones":
+                return np.ones(shape)
+            case "eye":
+                return np.eye(*shape)
+            case "unit":
+                return np.eye(shape[0])[self.positions[node.attr]]  # type: ignore[index]
+        raise NotImplementedError(node.op)
+
+    def _nest(self, node: Node) -> tuple[Callable[..., Array], tuple[int, ...]]:
+        slots = tuple(self.slot[a] for a, _ in node.args)
+        subs = [s for _, s in node.args]
+        reduced = range(node.rank, len(node.axes))
+        if not reduced and all(len(set(s)) == len(s) for s in subs):
+            places = [_placer(s, node.rank) for s in subs]
+            ufunc = np.add if node.op == "add" else np.multiply
+            return _broadcast(ufunc, places), slots
+        if len(subs) == 2 and all(len(set(s)) == len(s) for s in subs):
+            return self._matmul(node)
+        spec = ",".join("".join(_letter(k) for k in s) for s in subs)
+        spec += "->" + "".join(_letter(k) for k in range(node.rank))
+        return (lambda *a: np.einsum(spec, *a)), slots
+
+    def _matmul(self, node: Node) -> tuple[Callable[..., Array], tuple[int, ...]]:
+        """Sum of a product of two arrays as one (batched) matrix product."""
+        (_, sa), (_, sb) = node.args
+        out = range(node.rank)
+        batch = [k for k in out if k in sa and k in sb]
+        rows = [k for k in out if k in sa and k not in sb]
+        columns = [k for k in out if k in sb and k not in sa]
+        inner = [k for k in range(node.rank, len(node.axes)) if k in sa and k in sb]
+        size = [self.sizes[a] for a in node.axes]
+        extent = lambda axes: tuple(size[k] for k in axes)  # noqa: E731
+        count = lambda axes: int(np.prod(extent(axes), dtype=int))  # noqa: E731
+        left = self._pack(node.args[0], [*batch, *rows, *inner], (*extent(batch), count(rows), count(inner)))
+        right = self._pack(node.args[1], [*batch, *inner, *columns], (*extent(batch), count(inner), count(columns)))
+        order = [*batch, *rows, *columns]
+        shape, back = extent(order), tuple(order.index(k) for k in out)
+        straight = all(a < b for a, b in pairwise(back))
+
+        def product(a: Array, b: Array) -> Array:
+            c = np.matmul(left[1](a), right[1](b)).reshape(shape)
+            return c if straight else c.transpose(back)
+
+        return product, (left[0], right[0])
+
+    def _pack(self, arg: tuple[Node, tuple[int, ...]], order: list[int], shape: tuple[int, ...]):
+        """Slot and view of an operand laid out for a matrix product; data are laid out once a scenario."""
+        node, subs = arg
+        alone = tuple(k for k, s in enumerate(subs) if s not in order)  # summed in this operand only
+        kept = [s for s in subs if s in order]
+        perm = tuple(kept.index(k) for k in order)
+
+        def view(a: Array) -> Array:
+            a = a.sum(axis=alone) if alone else a
+            return a.transpose(perm).reshape(shape)
+
+        if node.time is not Time.PRELUDE:
+            return self.slot[node], view
+        key = (node.id, alone, perm, shape)
+        if key not in self._packed:
+            self._packed[key] = len(self.values)
+            self.values.append(None)
+            pack = lambda a: np.ascontiguousarray(view(a))  # noqa: E731
+            self.steps[Time.PRELUDE].append((pack, self._packed[key], (self.slot[node],)))
+        return self._packed[key], lambda a: a
+
+
+def _needed(roots: Iterable[Node]) -> set[Node]:
+    seen: set[Node] = set()
+    todo = list(roots)
+    while todo:
+        node = todo.pop()
+        if node not in seen:
+            seen.add(node)
+            todo.extend(a for a, _ in node.args)
+    return seen
+
+
+def _letter(k: int) -> str:
+    return "abcdefghijklmnopqrstuvwxyz"[k]
+
+
+def _taker(axis: int, position: int) -> Callable[[Array], Array]:
+    index = (*(slice(None),) * axis, position)
+    return lambda a: a[index]
+
+
+def _placer(subs: tuple[int, ...], rank: int) -> Callable[[Array], Array] | None:
+    """Function that puts the axes of an operand on the loop axes; None if they are there already."""
+    if not subs or subs == tuple(range(rank)) or subs == tuple(range(rank - len(subs), rank)):
+        return None
+    perm = tuple(np.argsort(subs))
+    index = tuple(slice(None) if k in subs else None for k in range(rank))
+    straight = perm == tuple(range(len(subs)))
+    return (lambda a: a[index]) if straight else (lambda a: a.transpose(perm)[index])
+
+
+def _broadcast(ufunc: np.ufunc, places: list) -> Callable[..., Array]:
+    if len(places) == 1:
+        return places[0] or (lambda a: a)
+
+    def nest(*args: Array) -> Array:
+        placed = [a if p is None else p(a) for a, p in zip(args, places, strict=True)]
+        out = ufunc(placed[0], placed[1])
+        for extra in placed[2:]:
+            out = ufunc(out, extra)
+        return out
+
+    return nest
