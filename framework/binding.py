@@ -40,7 +40,9 @@ class Bound:
     data: xr.Dataset
 
 
-def bind_inputs(system: System, data: xr.Dataset, shocks: Mapping[str, object], elements: Mapping[str, str]) -> Bound:
+def bind_inputs(
+    system: System, data: xr.Dataset, shocks: Mapping[str, object], elements: Mapping[str, str]
+) -> Bound:
     """Check and align everything that a compiled model reads."""
     model = system.model
     labels = _labels(system, data)
@@ -90,7 +92,9 @@ def _elements(
     known = {e.name: e for e in _element_symbols(system)}
     for name in given:
         if name not in known:
-            raise DataError(f"model '{system.model.name}' has no element '{name}'.{did_you_mean(name, known)}")
+            raise DataError(
+                f"model '{system.model.name}' has no element '{name}'.{did_you_mean(name, known)}"
+            )
     chosen, positions = {}, {}
     for name, element in known.items():
         label = given.get(name, element.label)
@@ -148,7 +152,9 @@ def _aligned(decl: Declaration, array: xr.DataArray, labels: dict[str, list]) ->
             raise DataError(
                 f"'{decl.key}' along '{dim.name}': "
                 + "; ".join(
-                    f"{word} {_some(found)}" for word, found in (("unknown label", extra), ("missing", missing)) if found
+                    f"{word} {_some(found)}"
+                    for word, found in (("unknown label", extra), ("missing", missing))
+                    if found
                 )
                 + f".{hint}"
             )
@@ -169,7 +175,9 @@ def _default(decl: Declaration, data: xr.Dataset, labels: dict[str, list], model
     if decl.role == "plain" and (required or decl.key in data):
         return _read(decl, data, labels, model)
     if required:
-        raise DataError(f"'{decl.key}' ({decl.description or decl.name}) is fixed in this closure; give its new value")
+        raise DataError(
+            f"'{decl.key}' ({decl.description or decl.name}) is fixed in this closure; give its new value"
+        )
     return None
 
 
@@ -192,7 +200,9 @@ def _shock(decl: Declaration, given: object, plain: np.ndarray | None, labels: d
     shape = tuple(len(labels[r]) for r in decl.roots)
     if isinstance(given, Mapping):
         if len(decl.dims) != 1 or plain is None:
-            raise DataError(f"'{decl.key}' takes a number or an array over ({', '.join(decl.dim_names)}), not a table")
+            raise DataError(
+                f"'{decl.key}' takes a number or an array over ({', '.join(decl.dim_names)}), not a table"
+            )
         out, names = plain.copy(), labels[decl.roots[0]]
         for label, value in given.items():
             if label not in names:
@@ -226,7 +236,11 @@ def _in_domain(decl: Declaration, value: np.ndarray, labels: dict[str, list]) ->
         refuse(bad, "every value must be a finite number")
     if decl.lower is not None and (bad := value < decl.lower).any():
         refuse(bad, f"it must not be below {decl.lower:g}")
-    strict = decl.positive and (decl.role == "hat" or decl.kind is not Kind.PARAMETER or not decl.dims)
+    strict = (
+        decl.positive
+        and decl.lower is None
+        and (decl.role == "hat" or decl.kind is not Kind.PARAMETER or not decl.dims)
+    )
     if strict and decl.role != "baseline" and (bad := value <= 0).any():
         refuse(bad, "it must be positive")
     if decl.positive and (bad := value < 0).any():

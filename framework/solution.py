@@ -43,7 +43,9 @@ class Certificate:
 
     def add(self, name: str, value: float, bound: float, passed: bool | None = None) -> None:
         """Add a check; by default it passes if the value is at most the bound."""
-        self.checks.append(Check(name, float(value), float(bound), bool(value <= bound if passed is None else passed)))
+        self.checks.append(
+            Check(name, float(value), float(bound), bool(value <= bound if passed is None else passed))
+        )
 
     @property
     def passed(self) -> bool:

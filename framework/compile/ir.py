@@ -75,8 +75,15 @@ class Graph:
         self.nodes: list[Node] = []
         self._table: dict[tuple, Node] = {}
 
-    def node(self, op: str, args: Sequence = (), axes: Sequence[str] = (), rank: int | None = None,
-             attr: object = None, time: Time | None = None) -> Node:
+    def node(
+        self,
+        op: str,
+        args: Sequence = (),
+        axes: Sequence[str] = (),
+        rank: int | None = None,
+        attr: object = None,
+        time: Time | None = None,
+    ) -> Node:
         """Return the node with this content, made anew only if there is none."""
         rank = len(axes) if rank is None else rank
         key = (op, tuple((a.id, s) for a, s in args), tuple(axes), rank, attr)

@@ -29,7 +29,8 @@ class Lowering:
         self.definitions = definitions
         self.unknowns = set(unknowns)
         self.graph = Graph()
-        self._values: dict[sp.Expr, Ref] = {}
+        self._values: dict[tuple[sp.Expr, bool], Ref] = {}
+        self._in_exponent = False
         self._logs: dict[sp.Expr, Ref] = {}
         self._nodes: dict[tuple[str, bool], tuple[Node, tuple[int, ...]]] = {}
 
@@ -37,9 +38,18 @@ class Lowering:
 
     def value(self, expr: sp.Expr) -> Ref:
         """The value of an expression."""
-        if expr not in self._values:
-            self._values[expr] = self._value(expr)
-        return self._values[expr]
+        key = (expr, self._in_exponent)
+        if key not in self._values:
+            self._values[key] = self._value(expr)
+        return self._values[key]
+
+    def exponent(self, expr: sp.Expr) -> Ref:
+        """The value of an exponent, in which a division by zero is never the share of an empty total."""
+        before, self._in_exponent = self._in_exponent, True
+        try:
+            return self.value(expr)
+        finally:
+            self._in_exponent = before
 
     def _value(self, expr: sp.Expr) -> Ref:
         if expr.is_number:
@@ -77,7 +87,9 @@ class Lowering:
                 binding = dict(zip(subscripts(eq.lhs), factor.indices, strict=True))
                 inner = {rename(b, binding): rename(e, binding) for b, e in parts[0].factors.items()}
                 rest = {f: e for f, e in term.factors.items() if f != factor}
-                return self._inline(Term(term.coefficient, multiply(rest, power(inner, exponent)), term.bound))
+                return self._inline(
+                    Term(term.coefficient, multiply(rest, power(inner, exponent)), term.bound)
+                )
         return term
 
     def _factors(self, factors: Factors) -> list[Ref]:
@@ -92,16 +104,19 @@ class Lowering:
             elif isinstance(base, sp.KroneckerDelta):
                 raise ModelError(f"a power of '{base}' other than 1 has no meaning here")
             elif exponent.is_Integer and not base.is_positive:
-                refs.extend([self.value(base) if exponent > 0 else self._reciprocal(base)] * abs(int(exponent)))
+                refs.extend(
+                    [self.value(base) if exponent > 0 else self._reciprocal(base)] * abs(int(exponent))
+                )
             else:
-                log = self.graph.mul([self.value(exponent), self.log(base)])
+                log = self.graph.mul([self.exponent(exponent), self.log(base)])
                 gathered.setdefault((log.time, frozenset(log.indices)), []).append(log)
         return refs + [self.graph.apply("exp", self.graph.add(logs)) for logs in gathered.values()]
 
     def _reciprocal(self, base: sp.Expr) -> Ref:
         ref = self.value(base)
         # Baseline totals of cells that nobody uses are zero; their shares are zero as well.
-        return self.graph.apply("inverse0" if ref.time is Time.PRELUDE else "inverse", ref)
+        share = self.model.is_hat and ref.time is Time.PRELUDE and not self._in_exponent
+        return self.graph.apply("inverse0" if share else "inverse", ref)
 
     # ---- logs ------------------------------------------------------------------------------------
 
@@ -118,7 +133,7 @@ class Lowering:
             (inner,) = terms(expr.function) or [Term(sp.S.One, {})]
             bound = [limit[0] for limit in expr.limits]
             parts = [Term(sp.S.One, {}, tuple(bound))] if not inner.factors else []
-            logs = [self._contract([self.value(e), self.log(b)], bound) for b, e in inner.factors.items()]
+            logs = [self._contract([self.exponent(e), self.log(b)], bound) for b, e in inner.factors.items()]
             return self.graph.add(logs or [self.term(p) for p in parts])
         if isinstance(expr, ces):
             return self._ces(expr)
@@ -127,7 +142,7 @@ class Lowering:
             (t,) = found
             if expr in t.factors:
                 return self.graph.apply("log", self.value(expr))
-            logs = [self.graph.mul([self.value(e), self.log(b)]) for b, e in t.factors.items()]
+            logs = [self.graph.mul([self.exponent(e), self.log(b)]) for b, e in t.factors.items()]
             return self.graph.add([self._const(sp.log(t.coefficient)), *logs])
         return self.graph.apply("log", self.value(expr))
 
@@ -137,7 +152,7 @@ class Lowering:
             total = sp.Add(*(summed(p.args[0] * p.args[1] ** exponent, p.args[2:]) for p in parts))
             weights = sp.Add(*(summed(p.args[0], p.args[2:]) for p in parts))
             inner = self.graph.add([self.value(total), self.empty(weights)])
-            return self.graph.mul([self.value(1 / exponent), self.graph.apply("log", inner)])
+            return self.graph.mul([self.exponent(1 / exponent), self.graph.apply("log", inner)])
         # ln = m + log1p(sum w expm1(e (ln z - m)))/e with m = sum w ln z: exact and smooth through e = 0.
         graph, e = self.graph, self.value(exponent)
         weights, logs = [self.value(p.args[0]) for p in parts], [self.log(p.args[1]) for p in parts]
@@ -145,7 +160,9 @@ class Lowering:
         mean = graph.add([self._contract([w, z], b) for w, z, b in zip(weights, logs, bound, strict=True)])
         minus = graph.mul([self._const(sp.S.NegativeOne), mean])
         deviations = [graph.apply("expm1", graph.mul([e, graph.add([z, minus])])) for z in logs]
-        spread = graph.add([self._contract([w, d], b) for w, d, b in zip(weights, deviations, bound, strict=True)])
+        spread = graph.add(
+            [self._contract([w, d], b) for w, d, b in zip(weights, deviations, bound, strict=True)]
+        )
         inverse = self.graph.apply("inverse0", e)
         return graph.add([mean, graph.mul([inverse, graph.apply("log1p", spread)])])
 
@@ -235,8 +252,14 @@ class Lowering:
                 refs = outside
             else:
                 # indices whose factors are all inside go in the same pass
-                others = [b for b in bound if b != index and not any(b in r.indices for r in outside)
-                          and len(inside) == 1 and b in inside[0].indices]
+                others = [
+                    b
+                    for b in bound
+                    if b != index
+                    and not any(b in r.indices for r in outside)
+                    and len(inside) == 1
+                    and b in inside[0].indices
+                ]
                 refs = [*outside, self.graph.mul(self._pair(inside, index), [index, *others])]
                 bound = [b for b in bound if b not in others]
             bound.remove(index)

@@ -45,8 +45,13 @@ class Program:
         Position of each named element in its set.
     """
 
-    def __init__(self, residuals: Sequence[Node], products: Sequence[Node], sizes: Mapping[str, int],
-                 positions: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        residuals: Sequence[Node],
+        products: Sequence[Node],
+        sizes: Mapping[str, int],
+        positions: Mapping[str, int],
+    ) -> None:
         self.sizes, self.positions = sizes, positions
         first = _needed(residuals)
         self.nodes = sorted(_needed([*residuals, *products]), key=lambda n: n.id)
@@ -132,7 +137,9 @@ class Program:
         extent = lambda axes: tuple(size[k] for k in axes)  # noqa: E731
         count = lambda axes: int(np.prod(extent(axes), dtype=int))  # noqa: E731
         left = self._pack(node.args[0], [*batch, *rows, *inner], (*extent(batch), count(rows), count(inner)))
-        right = self._pack(node.args[1], [*batch, *inner, *columns], (*extent(batch), count(inner), count(columns)))
+        right = self._pack(
+            node.args[1], [*batch, *inner, *columns], (*extent(batch), count(inner), count(columns))
+        )
         order = [*batch, *rows, *columns]
         shape, back = extent(order), tuple(order.index(k) for k in out)
         straight = all(a < b for a, b in pairwise(back))

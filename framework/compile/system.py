@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import sympy as sp
 import xarray as xr
 
-from framework.algebra import Term, terms
+from framework.algebra import Term, rename, terms
 from framework.binding import bind_inputs
 from framework.compile.ir import Node, Ref, Time
 from framework.compile.lower import Lowering
@@ -65,8 +65,12 @@ class System:
     walras: Node | None
     lowering: Lowering
 
-    def bind(self, data: xr.Dataset, shocks: Mapping[str, object] | None = None,
-             elements: Mapping[str, str] | None = None) -> Problem:
+    def bind(
+        self,
+        data: xr.Dataset,
+        shocks: Mapping[str, object] | None = None,
+        elements: Mapping[str, str] | None = None,
+    ) -> Problem:
         """Bind data and shocks.
 
         Parameters
@@ -112,16 +116,23 @@ def _without_baseline(model: Model) -> Model:
     out = model.copy()
     while True:
         gone = [
-            e for e in out.equations
+            e
+            for e in out.equations
             if e.defines and (e.rhs.has(base) or {symbol_name(a) for a in declared_atoms(e.rhs)} & dropped)
         ]
         if not gone:
             break
         dropped |= {symbol_name(e.lhs) for e in gone}
         out.equations = [e for e in out.equations if e not in gone]
-    conditions = [e for e in out.equations if {symbol_name(a) for x in (e.lhs, e.rhs) for a in declared_atoms(x)} & dropped]
+    conditions = [
+        e
+        for e in out.equations
+        if {symbol_name(a) for x in (e.lhs, e.rhs) for a in declared_atoms(x)} & dropped
+    ]
     if conditions:
-        raise ModelError(f"equation '{conditions[0].name}' compares with the baseline; solve hat(model) instead")
+        raise ModelError(
+            f"equation '{conditions[0].name}' compares with the baseline; solve hat(model) instead"
+        )
     out.symbols = {s: d for s, d in out.symbols.items() if s not in dropped}
     return out
 
@@ -202,11 +213,20 @@ def _is_wedge(model: Model, expr: sp.Expr) -> bool:
 def _relative(lowering: Lowering, eq: Equation) -> Ref:
     graph = lowering.graph
     minus = Ref(graph.const(-1.0), ())
-    left = [lowering.term(t) for t in terms(eq.lhs)]
-    right = [lowering.term(t) for t in terms(eq.rhs)]
+    left, right = ([lowering.term(t) for t in _gross_terms(lowering, side)] for side in (eq.lhs, eq.rhs))
     gap = graph.add(left + [graph.mul([minus, r]) for r in right])
     gross = graph.add([graph.apply("abs", r) for r in left + right])
     return graph.mul([gap, graph.apply("inverse", gross)])
+
+
+def _gross_terms(lowering: Lowering, expr: sp.Expr) -> list[Term]:
+    """Terms of an expression, with differences (net exports) opened into what they subtract."""
+    table = {}
+    for atom in declared_atoms(expr):
+        eq = lowering.definitions.get(symbol_name(atom))
+        if eq is not None and lowering.model.symbols[symbol_name(atom)].level:
+            table[atom] = rename(eq.rhs, dict(zip(subscripts(eq.lhs), subscripts(atom), strict=True)))
+    return terms(expr) if not table else _gross_terms(lowering, expr.xreplace(table))
 
 
 def _with_tangents(

@@ -79,7 +79,10 @@ class Tangent:
         inner = self.of(arg)
         if inner is None:
             return None
-        place = {index: axis_index(node.axes[loop], loop) for index, loop in zip(own_indices(arg), subs, strict=True)}
+        place = {
+            index: axis_index(node.axes[loop], loop)
+            for index, loop in zip(own_indices(arg), subs, strict=True)
+        }
         return Ref(inner.node, tuple(place[i] for i in inner.indices))
 
     def _product(self, node: Node) -> Ref | None:

@@ -72,7 +72,8 @@ def certify(problem: Problem, trace: Trace):
             least = _finite(-float(outcomes[decl.key].min()))
             certificate.add(f"'{decl.key}' at least {decl.lower:g}", least, -decl.lower + _BOUND_SLACK)
     broken = [str(k) for k, v in outcomes.items() if not np.isfinite(v.values).all()]
-    certificate.add("outcomes that are not finite", len(broken), 0)
+    names = f": {', '.join(broken[:5])}{', ...' if len(broken) > 5 else ''}" if broken else ""
+    certificate.add(f"outcomes that are not finite{names}", len(broken), 0)
     return certificate, outcomes
 
 
@@ -90,8 +91,11 @@ def _provenance(problem: Problem, trace: Trace, solver: str, seconds: float) -> 
     return {
         "model": model.name,
         "variants": dict(model.chosen),
-        "closure": {model.symbols[freed].key: model.symbols[fixed].key for freed, fixed in model.swaps.items()
-                    if freed in model.symbols and fixed in model.symbols},
+        "closure": {
+            model.symbols[freed].key: model.symbols[fixed].key
+            for freed, fixed in model.swaps.items()
+            if freed in model.symbols and fixed in model.symbols
+        },
         "elements": dict(problem.bound.elements),
         "solver": solver,
         "rung": trace.rung,

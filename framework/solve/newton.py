@@ -158,7 +158,9 @@ def _advance(problem: Problem, u: Array, f: Array, step: Array, options: Options
     return u, f, 0.0
 
 
-def _direction(problem: Problem, product, f: Array, signs: Array, forcing: float, options: Options, trace: Trace):
+def _direction(
+    problem: Problem, product, f: Array, signs: Array, forcing: float, options: Options, trace: Trace
+):
     """Solve ``J step = -f``."""
     n = problem.size
     if options.dense:

@@ -43,8 +43,9 @@ class Problem:
         self.size = int(self.offsets[-1])
         self.program = self._program()
         self._check_stability()
-        self.start = np.concatenate([np.full(c, self._start(g)) for c, g in zip(counts, system.groups, strict=True)]
-                                    or [np.zeros(0)])
+        self.start = np.concatenate(
+            [np.full(c, self._start(g)) for c, g in zip(counts, system.groups, strict=True)] or [np.zeros(0)]
+        )
 
     def _program(self) -> Program:
         groups = self.system.groups
@@ -159,7 +160,9 @@ class Problem:
         _load(program, self.bound.values)
         for k, group in enumerate(self.system.groups):
             if group.unknown.attr in program.inputs:
-                program.set(group.unknown.attr, u[self.offsets[k] : self.offsets[k + 1]].reshape(self.shapes[k]))
+                program.set(
+                    group.unknown.attr, u[self.offsets[k] : self.offsets[k + 1]].reshape(self.shapes[k])
+                )
         program.run(program.steps[Time.STATE])
         out = xr.Dataset()
         for symbol, node in nodes.items():
@@ -167,7 +170,12 @@ class Problem:
             coords = {d.name: self.bound.labels[d.root] for d in decl.dims}
             shape = tuple(self.sizes[r] for r in decl.roots)
             values = np.broadcast_to(program[node], shape).copy()
-            attrs = {"long_name": decl.name, "units": decl.unit, "description": decl.description}
+            attrs = {
+                "long_name": decl.name,
+                "units": decl.unit,
+                "description": decl.description,
+                "role": decl.role,
+            }
             out[decl.key] = xr.DataArray(values, coords, decl.dim_names, attrs=attrs)
         return out
 

@@ -23,5 +23,7 @@ def register_solver(name: str, solver: Solver) -> None:
 def find_solver(name: str) -> Solver:
     """The solver of this name."""
     if name not in SOLVERS:
-        raise SolveError(f"no solver is named '{name}'; there are {', '.join(SOLVERS)}.{did_you_mean(name, SOLVERS)}")
+        raise SolveError(
+            f"no solver is named '{name}'; there are {', '.join(SOLVERS)}.{did_you_mean(name, SOLVERS)}"
+        )
     return SOLVERS[name]

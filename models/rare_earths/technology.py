@@ -46,6 +46,6 @@ def elastic_effort(m: Model) -> None:
 def _research_productivity(m: Model):
     dims = [m.sets["region"], m.sets["sector"]]
     return (
-        m.exogenous("eta_R", dims, "research productivity REE", latex=r"\eta^R"),
-        m.exogenous("eta_L", dims, "research productivity labour", latex=r"\eta^L"),
+        m.exogenous("eta_R", dims, "ree research productivity", latex=r"\eta^R"),
+        m.exogenous("eta_L", dims, "labour research productivity", latex=r"\eta^L"),
     )
