@@ -64,7 +64,8 @@ def power(table: Factors, exponent: sp.Expr) -> Factors:
 
 def tidy(expr: sp.Expr) -> sp.Expr:
     """Cancel common factors of a small exponent expression."""
-    return sp.cancel(expr) if expr.has(sp.Add) else expr
+    quotient = any(p.base.is_Add and p.exp.could_extract_minus_sign() for p in expr.atoms(sp.Pow))
+    return sp.cancel(expr) if quotient else expr
 
 
 def _vanishes(expr: sp.Expr) -> bool:
@@ -117,11 +118,11 @@ def _power_term(base: sp.Expr, exponent: sp.Expr) -> Term:
     inner = [] if has_constant(base) else terms(base)
     if len(inner) == 1 and not inner[0].bound:
         (t,) = inner
-        coefficient = t.coefficient if t.coefficient == 1 else t.coefficient**exponent
-        return (
-            Term(coefficient, power(t.factors, exponent))
-            if coefficient.is_number
-            else Term(sp.S.One, multiply(power(t.factors, exponent), {t.coefficient: exponent}))
+        own = {} if t.coefficient == 1 else {t.coefficient: exponent}
+        value = t.coefficient**exponent if exponent.is_number else sp.S.One
+        return Term(
+            value,
+            power(t.factors, exponent) if exponent.is_number else multiply(power(t.factors, exponent), own),
         )
     return Term(sp.S.One, {base: exponent})
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import sympy as sp
 
@@ -103,27 +104,27 @@ class Model:
         self.sets[name] = Set(name, name)
         return self.sets[name]
 
-    def variable(self, symbol: str, dims: Sequence[Set] = (), name: str = "", **about) -> sp.Expr:
+    def variable(self, symbol: str, dims: Sequence[Set] = (), name: str = "", **about: Any) -> Any:
         """Declare an endogenous variable; strictly positive unless it is a `level`. See `Declaration`."""
         about.setdefault("positive", not about.get("level", False))
         return self._declare(symbol, dims, name, Kind.VARIABLE, about)
 
-    def exogenous(self, symbol: str, dims: Sequence[Set] = (), name: str = "", **about) -> sp.Expr:
+    def exogenous(self, symbol: str, dims: Sequence[Set] = (), name: str = "", **about: Any) -> Any:
         """Declare a given quantity that may be shocked; strictly positive unless it is a `level`."""
         about.setdefault("positive", not about.get("level", False))
         if about.get("level"):
             about.setdefault("observed", True)
         return self._declare(symbol, dims, name, Kind.EXOGENOUS, about)
 
-    def parameter(self, symbol: str, dims: Sequence[Set] = (), name: str = "", **about) -> sp.Expr:
+    def parameter(self, symbol: str, dims: Sequence[Set] = (), name: str = "", **about: Any) -> Any:
         """Declare a known constant (an elasticity, a share)."""
         return self._declare(symbol, dims, name, Kind.PARAMETER, {"observed": True, **about})
 
-    def fundamental(self, symbol: str, dims: Sequence[Set] = (), name: str = "", **about) -> sp.Expr:
+    def fundamental(self, symbol: str, dims: Sequence[Set] = (), name: str = "", **about: Any) -> Any:
         """Declare a constant that is never observed; the exact-hat form must not contain it."""
         return self._declare(symbol, dims, name, Kind.FUNDAMENTAL, {"positive": True, **about})
 
-    def _declare(self, symbol: str, dims: Sequence[Set], name: str, kind: Kind, about: dict) -> sp.Expr:
+    def _declare(self, symbol: str, dims: Sequence[Set], name: str, kind: Kind, about: dict[str, Any]) -> Any:
         decl = Declaration(symbol=symbol, dims=tuple(dims), name=name or symbol, kind=kind, **about)
         clash = next((d for d in self.symbols.values() if d.key == decl.key), None)
         if symbol in self.symbols or clash is not None:
@@ -143,7 +144,7 @@ class Model:
         self._declared_in[symbol] = self._block
         return decl.base
 
-    def __getitem__(self, symbol: str) -> sp.Expr:
+    def __getitem__(self, symbol: str) -> Any:
         """The sympy object of a declared symbol, by symbol or by name."""
         return self.declaration(symbol).base
 
@@ -336,6 +337,3 @@ class Model:
         from framework.tables import model_table
 
         return model_table(self)
-
-
-Shocks = Mapping[str, object]

@@ -24,6 +24,7 @@ class Element(sp.Symbol):
     label: str
 
     def __new__(cls, name: str, root: str, label: str) -> Element:
+        """Make the member of set `root` with this label."""
         self = sp.Symbol.__xnew__(cls, name, integer=True, nonnegative=True)
         self.root = root
         self.label = label

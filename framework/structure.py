@@ -87,6 +87,7 @@ class _Analysis:
                 self.definitions[symbol_name(eq.lhs)] = eq
             else:
                 self.conditions.append(replace(eq, defines=False))
+        self._factors_of: dict[sp.Expr, list[str]] = {}
         self.implicit = [v for v in self.variables if v not in self.definitions]
         self.uses = {v: self._used(eq.rhs) for v, eq in self.definitions.items()}
 
@@ -272,11 +273,17 @@ class _Analysis:
     def _monomials(self) -> nx.DiGraph:
         graph = nx.DiGraph()
         for v, eq in self.definitions.items():
-            found = terms(eq.rhs)
-            if len(found) == 1 and not found[0].bound:
-                plain = [f for f in found[0].factors if isinstance(f, (sp.Indexed, sp.Symbol))]
-                graph.add_edges_from((symbol_name(f), v) for f in plain if symbol_name(f) in self.definitions)
+            graph.add_edges_from((u, v) for u in self._plain_factors(eq) if u in self.definitions)
         return graph
+
+    def _plain_factors(self, eq: Equation) -> list[str]:
+        """Symbols that are factors of a monomial right side; none if it is not one."""
+        if eq.rhs not in self._factors_of:
+            found = terms(eq.rhs)
+            monomial = len(found) == 1 and not found[0].bound
+            factors = found[0].factors if monomial else {}
+            self._factors_of[eq.rhs] = [symbol_name(f) for f in factors if isinstance(f, (sp.Indexed, sp.Symbol))]
+        return self._factors_of[eq.rhs]
 
     def _close(self, variable: str, cycle: set[str]) -> Loop:
         eq = self.definitions[variable]

@@ -15,7 +15,7 @@ from framework.algebra import Factors, Term, multiply, power, rename, summed, te
 from framework.compile.ir import Graph, Node, Ref, Time
 from framework.errors import ModelError
 from framework.model import Equation, Model
-from framework.sets import Element, Part, is_index, root_of
+from framework.sets import Element, is_index, root_of
 from framework.symbols import Kind, ces, subscripts, symbol_name
 
 _INLINE_RANK = 3  # definitions with so many axes are never stored in the iteration
@@ -58,7 +58,7 @@ class Lowering:
             return self._delta(*expr.args)
         if isinstance(expr, (sp.Symbol, sp.Indexed)):
             return self._atom(expr, log=False)
-        if isinstance(expr, sp.Product) or (isinstance(expr, ces)):
+        if isinstance(expr, (sp.Product, ces)):
             return self.graph.apply("exp", self.log(expr))
         if isinstance(expr, (sp.log, sp.exp)):
             op = "log" if isinstance(expr, sp.log) else "exp"
@@ -83,7 +83,7 @@ class Lowering:
                 continue
             eq = self.definitions.get(symbol_name(factor))
             parts = terms(eq.rhs) if eq is not None else []
-            if len(parts) == 1 and not parts[0].bound and parts[0].coefficient == 1:
+            if eq is not None and len(parts) == 1 and not parts[0].bound and parts[0].coefficient == 1:
                 binding = dict(zip(subscripts(eq.lhs), factor.indices, strict=True))
                 inner = {rename(b, binding): rename(e, binding) for b, e in parts[0].factors.items()}
                 rest = {f: e for f, e in term.factors.items() if f != factor}
