@@ -24,12 +24,12 @@ def long_name(array: xr.DataArray) -> str:
 
 def is_ratio(array: xr.DataArray) -> bool:
     """Return True for an outcome that is new over base."""
-    return array.attrs.get("unit") == RATIO
+    return array.attrs.get("units") == RATIO
 
 
 def percent(values: xr.DataArray) -> xr.DataArray:
     """Change in percent of a ratio new over base, or of a quantity that is in percent already."""
-    return values if values.attrs.get("unit") == "percent" else 100 * (values - 1)
+    return values if values.attrs.get("units") == "percent" else 100 * (values - 1)
 
 
 def by_variant(values: xr.DataArray, results: xr.Dataset) -> xr.DataArray:

@@ -6,6 +6,7 @@ global state is touched; colours are told apart by readers with colour-vision de
 
 from __future__ import annotations
 
+import functools
 import io
 import math
 import re
@@ -56,8 +57,9 @@ class Plot:
     scenario: str
     figure: Figure
 
+    @functools.cached_property
     def svg(self) -> str:
-        """Return the figure as SVG source; the same figure gives the same text."""
+        """The figure as SVG source; the same figure gives the same text."""
         text = io.StringIO()
         with mpl.rc_context(STYLE):
             about = {"Title": self.title, "Description": self.note, "Date": None}
@@ -66,7 +68,7 @@ class Plot:
 
     def save(self, folder: Path) -> None:
         """Write the figure as SVG and PNG."""
-        (folder / f"{self.name}.svg").write_text(self.svg(), encoding="utf-8")
+        (folder / f"{self.name}.svg").write_text(self.svg, encoding="utf-8")
         with mpl.rc_context(STYLE):
             about = {"Title": self.title, "Description": self.note}
             self.figure.savefig(folder / f"{self.name}.png", metadata=about)
@@ -93,6 +95,10 @@ def draw(results: xr.Dataset) -> list[Plot]:
     return plots
 
 
+def _setting(results: xr.Dataset, scenario: str) -> str:
+    return str(results["setting"].sel(scenario=scenario).item())
+
+
 def file_name(*parts: str) -> str:
     """Join words to a file name without blanks."""
     return "-".join(re.sub(r"[^\w.+]+", "-", part.replace("_", "-")).strip("-") for part in parts)
@@ -113,7 +119,8 @@ def _bias_plot(results: xr.Dataset, scenario: str) -> Plot:
     shown = shown.isel(sector=np.argsort(-shown.max("variant").values, kind="stable"))
     note = (
         "Relative change in A_R/A_L, rare-earth over labour technology, outside China, in percent of the baseline "
-        "economy. Regions are weighted by real GDP in the baseline economy."
+        f"economy, in response to {_setting(results, scenario)}. Regions are weighted by real GDP in the baseline "
+        "economy."
     )
     if fixed:
         note += f" Not shown because nothing changes: {', '.join(fixed)} technology."
@@ -130,7 +137,7 @@ def _regional_plot(results: xr.Dataset, key: str, scenario: str) -> Plot:
     array = results[key]
     values = by_variant(percent(array.sel(scenario=scenario)), results)
     name = long_name(array)
-    note = f"Relative change in {name}, in percent of the baseline economy."
+    note = f"Relative change in {name}, in percent of the baseline economy, in response to {_setting(results, scenario)}."
     colours = {str(v): COLOURS[i % len(COLOURS)] for i, v in enumerate(values["variant"].values)}
     title = f"Effect on {name}: {scenario}"
     return Plot(file_name(key, scenario), title, note, scenario, _bars(values, "region", colours))

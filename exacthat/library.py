@@ -139,7 +139,10 @@ def _is_table(path: Path) -> bool:
 
 
 def _calibrated(study: Study, source: str, folder: str | None) -> Baseline:
-    """Return the baseline that `calibration` makes from an input-output table."""
+    """Return the baseline that `calibration` makes from an input-output table.
+
+    A parameter that a study repeats at its default keeps the source of the default.
+    """
     defaults = calibration.default_parameters()
     for key in study.parameters:
         if key not in defaults.entries:
@@ -147,7 +150,9 @@ def _calibrated(study: Study, source: str, folder: str | None) -> Baseline:
                 f"{study.where(key, 'parameters')}: unknown key '{key}'.{did_you_mean(key, defaults.entries)} "
                 f"Parameters: {', '.join(defaults.entries)}."
             )
-    parameters = defaults.override(study.parameters)
+    parameters = defaults.override(
+        {k: v for k, v in study.parameters.items() if v not in (defaults[k].value, defaults[k].table)}
+    )
     data = CALIBRATED[study.model](calibration.load_table(source, folder), parameters)
     table = parameters.to_frame()
     return Baseline(data, table.loc[[k in data or f"source_of_{k}" in data.attrs for k in table.index]])

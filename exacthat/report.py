@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import tomllib
 from importlib import resources
@@ -17,6 +18,7 @@ from exacthat import summary
 from exacthat.display import by_variant, is_ratio, long_name
 from exacthat.figures import Plot
 from exacthat.summary import Table
+from framework.sets import root_of
 
 if TYPE_CHECKING:
     from exacthat.run import Outcome
@@ -51,11 +53,12 @@ def render(outcome: Outcome, plots: list[Plot]) -> str:
     return environment.get_template("report.html").render(
         attrs=results.attrs,
         scenarios=[_scenario(results, name, plots) for name in scenarios],
-        settings={s.name: s.settings for s in outcome.study.scenario},
+        settings=dict(zip(scenarios, map(str, results["setting"].values), strict=True)),
         sentences={name: sentences(results, name) for name in scenarios},
         scalars=_scalars(results),
         sector_tables=_sector_tables(results, scenarios),
-        structure=_structure(outcome),
+        counts=_counts(outcome),
+        structure=outcome.structure.to_text(),
         assumptions=assumptions(outcome.model.name),
         parameters=json.loads(results.attrs["parameters"]),
         data=_data(results),
@@ -68,17 +71,28 @@ def render(outcome: Outcome, plots: list[Plot]) -> str:
 def sentences(results: xr.Dataset, scenario: str) -> list[str]:
     """Say between which bounds each headline outcome lies in a scenario, and where."""
     out = []
-    for key in summary.headlines(results):
-        array = results[key]
-        values = by_variant(summary.shown(array).sel(scenario=scenario), results)
+    shown = [(results, key) for key in summary.headlines(results)]
+    shown += [(part, "cushioning_index") for part in _cushioned(results)]
+    for part, key in shown:
+        array = part[key]
+        values = by_variant(summary.shown(array).sel(scenario=scenario), part)
+        if not np.isfinite(values).all():
+            continue
         (dim,) = (d for d in values.dims if d != "variant")
         ends = []
         for at in (int(np.argmin(values.values)), int(np.argmax(values.values))):
             end = values.stack(all=list(values.dims))[at]
             ends.append(f"{summary.cell(float(end))} ({end[dim].item()}, {end['variant'].item()})")
         unit = "percent" if is_ratio(array) else summary.unit_shown(array)
-        out.append(f"{long_name(array)} between {ends[0]} and {ends[1]} {unit}".rstrip())
+        out.append(f"{long_name(array)} between {ends[0]} and {ends[1]} {unit}".removesuffix(" 1").rstrip())
     return out
+
+
+def _cushioned(results: xr.Dataset) -> list[xr.Dataset]:
+    """Return the results under endogenous technology, if they have a cushioning index."""
+    if "cushioning_index" not in results or results.sizes["technology"] == 1:
+        return []
+    return [results.drop_sel(technology="exogenous")]
 
 
 def assumptions(model: str) -> list[dict[str, Any]]:
@@ -95,20 +109,13 @@ def _scenario(results: xr.Dataset, name: str, plots: list[Plot]) -> dict[str, An
         for key in [*summary.headlines(results), *summary.keys_over(results, dim)]:
             if dim in results[key].dims and key not in {t[0] for t in tables}:
                 tables.append((key, summary.table(results, [key], dim, name, long_name(results[key]))))
-    if "cushioning_index" in results:
-        index = results[["cushioning_index"]].drop_sel(technology="exogenous")
-        index.attrs = results.attrs
-        if index.sizes["technology"]:
-            tables.append(
-                (
-                    "cushioning_index",
-                    summary.table(index, ["cushioning_index"], "region", name, "cushioning index"),
-                )
-            )
+    for part in _cushioned(results):
+        table = summary.table(part, ["cushioning_index"], "region", name, "cushioning index")
+        tables.append(("cushioning_index", table))
     return {
         "name": name,
         "figures": [
-            {"svg": Markup(inline_svg(p.svg(), p.title)), "title": p.title, "note": p.note}
+            {"svg": Markup(inline_svg(p.svg, p.title)), "title": p.title, "note": p.note}
             for p in plots
             if p.scenario == name
         ],
@@ -130,22 +137,23 @@ def _data(results: xr.Dataset) -> dict[str, str]:
 
 
 def _outcomes(results: xr.Dataset) -> list[tuple[str, str, str, str, str]]:
-    """Return key, name, unit, dims and definition of everything in results.nc."""
+    """Return key, name, unit, dims and description of everything in results.nc."""
     return [
         (
             str(key),
             long_name(array),
-            str(array.attrs.get("unit", "")),
+            str(array.attrs.get("units", "")),
             ", ".join(str(d) for d in array.dims if d not in summary.case_dims(results)),
-            str(array.attrs.get("definition", "")),
+            str(array.attrs.get("description", "")),
         )
         for key, array in results.data_vars.items()
     ]
 
 
-def _scalars(results: xr.Dataset) -> Table | None:
+def _scalars(results: xr.Dataset) -> list[Table]:
+    """Return a table for each outcome without further dims: a row for each scenario."""
     keys = [k for k in summary.keys_over(results) if results[k].dtype.kind == "f"]
-    return summary.scalar_table(results, keys) if keys else None
+    return [summary.scalar_table(results, key) for key in keys]
 
 
 def _sector_tables(results: xr.Dataset, scenarios: list[str]) -> list[tuple[str, list[Table]]]:
@@ -164,10 +172,12 @@ def _sector_tables(results: xr.Dataset, scenarios: list[str]) -> list[tuple[str,
     ]
 
 
-def _structure(outcome: Outcome) -> str:
-    from framework import analyse
-
-    return analyse(outcome.model).to_text()
+def _counts(outcome: Outcome) -> dict[str, int]:
+    """Return how many equations and unknowns the model has, in blocks and with the sizes of the data."""
+    sizes, equations = outcome.baseline.data.sizes, outcome.structure.model.equations
+    scalar = sum(math.prod(sizes[root_of(i)] for i in equation.indices) for equation in equations)
+    unknowns = {int(s.provenance["unknowns"]) for s in outcome.solutions.values()}
+    return {"blocks": len(equations), "equations": scalar, "fewest": min(unknowns), "most": max(unknowns)}
 
 
 def _certificates(results: xr.Dataset) -> list[dict[str, Any]]:

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 if TYPE_CHECKING:
     from exacthat.library import Baseline
-    from exacthat.scenario import Case, Study
+    from exacthat.scenario import Case, Scenario, Study
     from framework import Model, Solution
 
 ENGINE = "h5netcdf"
@@ -29,11 +30,11 @@ def assemble(
     Returns
     -------
     xr.Dataset
-        Every outcome over (scenario, variant groups, its own dims), as the ratio new over base unless its `unit`
-        says otherwise; an outcome that a variant does not have is missing there and says so in `comment`. With
+        Every outcome over (scenario, variant groups, its own dims), as the ratio new over base (units ``new/base``) or at its
+        new level; an outcome that a variant does not have is missing there and says so in `comment`. With
         an ``exogenous`` technology, ``cushioning_index``. The certificate is in ``certificate_value``,
-        ``certificate_bound`` and ``certificate_passed`` over (scenario, variant groups, check). Provenance is in
-        the attributes; ``variant_groups``, ``parameters`` and ``provenance`` are JSON.
+        ``certificate_bound`` and ``certificate_passed`` over (scenario, variant groups, check). The coordinate ``setting`` says what each
+        scenario sets. Provenance is in the attributes; ``variant_groups``, ``parameters`` and ``provenance`` are JSON.
     """
     groups = list(model.variants)
     outcomes = _combine([s.outcomes for s in solutions], cases, groups)
@@ -47,8 +48,14 @@ def assemble(
         and "real_consumption" in results
     ):
         results["cushioning_index"] = cushioning_index(results["real_consumption"])
+    results = results.assign_coords(setting=("scenario", [_setting(scenario) for scenario in study.scenario]))
     results.attrs = _provenance(study, model, solutions, baseline)
     return results
+
+
+def _setting(scenario: Scenario) -> str:
+    """Return what a scenario sets, in words."""
+    return ", ".join(f"{key} = {value}" for key, value in scenario.settings.items())
 
 
 def cushioning_index(real_consumption: xr.DataArray) -> xr.DataArray:
@@ -68,8 +75,8 @@ def cushioning_index(real_consumption: xr.DataArray) -> xr.DataArray:
     index = (1 - change / fixed.where(fixed != 0)).transpose(*real_consumption.dims)
     return index.assign_attrs(
         long_name="cushioning index",
-        unit="1",
-        definition=r"1 - (\hat C_n - 1) / (\hat C_n^{\mathrm{exo}} - 1)",
+        units="1",
+        description="one minus the change of real consumption over its change under exogenous technology",
         comment="no value where consumption does not change under exogenous technology",
     )
 
@@ -85,16 +92,13 @@ def write_results(results: xr.Dataset, path: Path) -> None:
 def _combine(parts: Sequence[xr.Dataset], cases: Sequence[Case], groups: Sequence[str]) -> xr.Dataset:
     """Join data sets of the cases along (scenario, variant groups), in the order of the cases."""
     dims = ["scenario", *groups]
-    labels = [[case.scenario, *(case.variant[g] for g in groups)] for case in cases]
-    placed = [
-        part.expand_dims({d: [x] for d, x in zip(dims, label, strict=True)})
-        for part, label in zip(parts, labels, strict=True)
-    ]
-    joined = xr.combine_by_coords(placed, combine_attrs="override", join="outer", data_vars="all")
-    if not isinstance(joined, xr.Dataset):
-        raise TypeError("solutions have no outcomes to join")
-    order = {d: list(dict.fromkeys(label[k] for label in labels)) for k, d in enumerate(dims)}
-    joined = joined.sel(order)
+    labels = [(case.scenario, *(case.variant[g] for g in groups)) for case in cases]
+    index = pd.MultiIndex.from_tuples(labels, names=dims)
+    joined = xr.concat(
+        parts, "case", join="outer", combine_attrs="override", coords="minimal", compat="override"
+    )
+    joined = joined.assign_coords(xr.Coordinates.from_pandas_multiindex(index, "case")).unstack("case")
+    joined = joined.sel({d: list(dict.fromkeys(index.get_level_values(d))) for d in dims})
     for name, array in joined.data_vars.items():
         without = [case.label for case, part in zip(cases, parts, strict=True) if name not in part]
         if without:
@@ -104,19 +108,16 @@ def _combine(parts: Sequence[xr.Dataset], cases: Sequence[Case], groups: Sequenc
 
 def _certificate(solution: Solution) -> xr.Dataset:
     """Certificate of one solution over the dim ``check``."""
-    rows = list(solution.certificate.rows())
-    columns = dict(zip(("check", "value", "bound", "passed"), zip(*rows, strict=True), strict=True))
+    checks = {check: (value, bound, passed) for check, value, bound, passed in solution.certificate.rows()}
+    value, bound, passed = np.array(list(checks.values()), dtype=float).T
+    flags = {"flag_values": [0.0, 1.0], "flag_meanings": "failed passed"}
     return xr.Dataset(
         {
-            "certificate_value": ("check", np.asarray(columns["value"], dtype=float), {"unit": "1"}),
-            "certificate_bound": ("check", np.asarray(columns["bound"], dtype=float), {"unit": "1"}),
-            "certificate_passed": (
-                "check",
-                np.asarray(columns["passed"], dtype=float),
-                {"flag_values": [0.0, 1.0], "flag_meanings": "failed passed"},
-            ),
+            "certificate_value": ("check", value, {"units": "1"}),
+            "certificate_bound": ("check", bound, {"units": "1"}),
+            "certificate_passed": ("check", passed, flags),
         },
-        coords={"check": [str(c) for c in columns["check"]]},
+        coords={"check": list(checks)},
     )
 
 

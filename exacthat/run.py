@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,13 @@ import xarray as xr
 from exacthat.library import Baseline, load_baseline, load_model
 from exacthat.results import assemble
 from exacthat.scenario import Case, Study, default_study, plan, read_study
-from exacthat.tables import shock
+from exacthat.tables import about, before, shock
 from framework import Model, Solution, compile_model, hat, solve
 from framework.errors import SolveError
+from framework.symbols import Kind
 
 if TYPE_CHECKING:
-    from framework import CompiledModel
+    from framework import Structure, System
 
 Track = Callable[[Sequence[Case]], Iterable[Case]]
 Choice = tuple[tuple[str, str], ...]
@@ -26,10 +27,14 @@ Choice = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Outcome:
-    """A solved study: labelled results, with the model and the baseline they come from."""
+    """A solved study: labelled results, with the model and the baseline they come from.
+
+    `structure` is that of the first case.
+    """
 
     study: Study
     model: Model
+    structure: Structure
     baseline: Baseline
     solutions: dict[str, Solution]
     results: xr.Dataset
@@ -65,7 +70,10 @@ def run_scenarios(scenario_file: str | Path, data: str | None = None) -> xr.Data
 
 def load_study(reference: str) -> Study:
     """Read a scenario file, or take the default scenarios of a built-in model."""
-    return read_study(Path(reference)) if reference.endswith(".toml") else default_study(reference)
+    if reference.endswith(".toml"):
+        return read_study(Path(reference))
+    load_model(reference)  # an unknown model is the first thing to hear about
+    return default_study(reference)
 
 
 def solve_study(
@@ -92,24 +100,34 @@ def solve_study(
         return hat(model.choose(**dict(variant)))
 
     @functools.cache
-    def compiled(variant: Choice, swaps: Choice) -> CompiledModel:
+    def compiled(variant: Choice, swaps: Choice) -> System:
         return compile_model(hatted(variant).swap(**dict(swaps)))
 
-    solutions = {}
-    for case in track(cases):
-        ready = compiled(tuple(case.variant.items()), tuple(case.swaps.items()))
-        solutions[case.label] = _solve_case(case, study, ready, baseline.data)
+    def system(case: Case) -> System:
+        return compiled(tuple(case.variant.items()), tuple(case.swaps.items()))
+
+    reported = {key for case in cases for key in case.shocks} | {*model.closures, *model.closures.values()}
+    solutions = {
+        case.label: _solve_case(case, study, system(case), baseline.data, reported) for case in track(cases)
+    }
     results = assemble(study, model, cases, list(solutions.values()), baseline)
-    return Outcome(study, model, baseline, solutions, results)
+    return Outcome(study, model, system(cases[0]).structure, baseline, solutions, results)
 
 
-def _solve_case(case: Case, study: Study, compiled: CompiledModel, data: xr.Dataset) -> Solution:
+def _solve_case(case: Case, study: Study, system: System, data: xr.Dataset, reported: Set[str]) -> Solution:
+    """Solve one case; the outcomes include those of the `reported` quantities that are given in it."""
     number = [s.name for s in study.scenario].index(case.scenario)
-    shocks = {}
-    for key, value in case.shocks.items():
-        declaration = compiled.model.declaration(key)
-        shocks[key] = shock(value, declaration, data, study.where(key, "scenario", number))
+    given = {d.key: d for d in system.model.of_kind(Kind.EXOGENOUS)}
+    shocks = {
+        key: shock(value, given[key], data, study.where(key, "scenario", number))
+        for key, value in case.shocks.items()
+    }
     try:
-        return solve(compiled.bind(data, shocks, case.elements))
+        solution = solve(system.bind(data, shocks, case.elements))
     except SolveError as error:
         raise SolveError(f"{case.label}: {error}") from error
+    fixed = {
+        key: shocks.get(key, before(given[key], data)).assign_attrs(about(given[key]))
+        for key in sorted(reported & given.keys())
+    }
+    return replace(solution, outcomes=solution.outcomes.assign(fixed))

@@ -65,7 +65,7 @@ def cell(value: float, resolution: float = RESOLUTION) -> str:
 
 def unit_shown(array: xr.DataArray) -> str:
     """Return the unit in which `shown` gives an outcome."""
-    return "percent change" if is_ratio(array) else str(array.attrs.get("unit", ""))
+    return "percent change" if is_ratio(array) else str(array.attrs.get("units", ""))
 
 
 def shown(array: xr.DataArray) -> xr.DataArray:
@@ -86,16 +86,15 @@ def table(results: xr.Dataset, keys: Sequence[str], dim: str, scenario: str, tit
     return Table(title or scenario, dim.replace("_", " "), columns, rows)
 
 
-def scalar_table(results: xr.Dataset, keys: Sequence[str]) -> Table:
-    """Outcomes without further dims: a row for each scenario, a column for each variant."""
-    columns, cells = [], []
-    for key in keys:
-        values = by_variant(shown(results[key]), results).transpose("variant", "scenario")
-        columns.append((_heading(results[key]), [str(v) for v in values["variant"].values]))
-        cells.extend(values.values)
-    labels = [str(x) for x in results["scenario"].values]
-    rows = [(label, [cell(float(column[k])) for column in cells]) for k, label in enumerate(labels)]
-    return Table(columns[0][0] if len(columns) == 1 else "", "scenario", columns, rows)
+def scalar_table(results: xr.Dataset, key: str) -> Table:
+    """One outcome without further dims: a row for each scenario, a column for each variant."""
+    values = by_variant(shown(results[key]), results).transpose("scenario", "variant")
+    rows = [
+        (str(scenario), [cell(float(v)) for v in row])
+        for scenario, row in zip(values["scenario"].values, values.values, strict=True)
+    ]
+    columns = [("", [str(v) for v in values["variant"].values])]
+    return Table(_heading(results[key]), "scenario", columns, rows)
 
 
 def _heading(array: xr.DataArray) -> str:

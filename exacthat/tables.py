@@ -34,7 +34,7 @@ def shock(value: Any, declaration: Declaration, data: xr.Dataset, place: str) ->
     ScenarioError
         A label that the data do not have, too many nested tables, or a ratio that is not positive.
     """
-    base = _baseline(declaration, data)
+    base = before(declaration, data)
     out = fill(base, value, place)
     if set(TRADE_DIMS) <= set(declaration.dim_names):
         named = fill(xr.zeros_like(base, dtype=bool), _named_pairs(value, declaration.dim_names), place)
@@ -82,8 +82,8 @@ def _named_pairs(value: Any, dims: tuple[str, ...]) -> Any:
     return not set(TRADE_DIMS) & set(dims)
 
 
-def _baseline(declaration: Declaration, data: xr.Dataset) -> xr.DataArray:
-    """Baseline of a quantity over its dims: its level, or 1 where it is given as a ratio."""
+def before(declaration: Declaration, data: xr.Dataset) -> xr.DataArray:
+    """Return the baseline of a quantity over its dims: its level, or 1 where it is given as a ratio."""
     missing = [d for d in declaration.dim_names if d not in data.indexes]
     if missing:
         raise DataError(f"the data have no labels for dim '{missing[0]}', over which {declaration.key} runs.")
@@ -93,3 +93,12 @@ def _baseline(declaration: Declaration, data: xr.Dataset) -> xr.DataArray:
         return ones
     default = declaration.default if isinstance(declaration.default, float | int) else 0.0
     return (ones * data.get(declaration.key, default)).transpose(*declaration.dim_names)
+
+
+def about(declaration: Declaration) -> dict[str, str]:
+    """Return what the results say of a quantity."""
+    return {
+        "long_name": declaration.name,
+        "units": declaration.unit,
+        "description": declaration.description,
+    }

@@ -43,11 +43,18 @@ def synthetic_results(sizes=(("tax", 1e-5), ("price", 1e-2))) -> xr.Dataset:
     data["innovation_bias"] = (bias, "innovation bias", r"\hat A_{R}/\hat A_{L}")
     data["export_tax"] = ((ratio("technology") - 1) * 10, "REE export tax", "t")
     data["innovation_bias_abroad"] = (100 * (bias.mean("region") - 1), "innovation bias abroad", "")
-    out = xr.Dataset(
-        {k: v.assign_attrs(long_name=name, unit="new/base", definition=d) for k, (v, name, d) in data.items()},
-        coords={"scenario": scenarios, "technology": TECHNOLOGIES, "region": REGIONS, "sector": SECTORS},
-    ).transpose("scenario", "technology", "region", "sector")
-    out["innovation_bias_abroad"].attrs["unit"] = "percent"
-    out["export_tax"].attrs["unit"] = "rate"
+    out = (
+        xr.Dataset(
+            {
+                k: v.assign_attrs(long_name=name, units="new/base", definition=d)
+                for k, (v, name, d) in data.items()
+            },
+            coords={"scenario": scenarios, "technology": TECHNOLOGIES, "region": REGIONS, "sector": SECTORS},
+        )
+        .assign_coords(setting=("scenario", [f"size = {size}" for _, size in sizes]))
+        .transpose("scenario", "technology", "region", "sector")
+    )
+    out["innovation_bias_abroad"].attrs["units"] = "percent"
+    out["export_tax"].attrs["units"] = "rate"
     out.attrs = {"model": "synthetic", "variant_groups": json.dumps(["technology"])}
     return out

@@ -51,21 +51,21 @@ def test_sectors_are_sorted_and_those_without_a_change_are_named_in_the_note(plo
 def test_a_scenario_without_effect_is_drawn_as_zeros():
     results = synthetic_results((("nothing", 0.0),))
     results["innovation_bias_abroad"] = 0 * results["innovation_bias_abroad"]
-    results["innovation_bias_abroad"].attrs["unit"] = "percent"
+    results["innovation_bias_abroad"].attrs["units"] = "percent"
     plots = draw(results)
     assert [plot.name for plot in plots] == ["real-gdp-nothing", "real-consumption-nothing"]
     assert np.all(bars(plots[0]) == 0)
-    assert "<svg" in plots[0].svg()
+    assert "<svg" in plots[0].svg
 
 
 def test_files_are_print_quality_and_the_same_every_time(plots, tmp_path):
     before = dict(mpl.rcParams)
     plot = plots["real-gdp-tax"]
     plot.save(tmp_path)
-    assert (tmp_path / "real-gdp-tax.svg").read_text() == plot.svg()
+    assert (tmp_path / "real-gdp-tax.svg").read_text() == plot.svg
     width = imread(tmp_path / "real-gdp-tax.png").shape[1]
     assert width == round(300 * COLUMN_WIDTH)
-    assert not re.search(r"(href|src)=.(?!#)", plot.svg())
+    assert not re.search(r"(href|src)=.(?!#)", plot.svg)
     assert dict(mpl.rcParams) == before
 
 
@@ -105,5 +105,5 @@ def test_the_unit_leaves_numbers_between_a_hundredth_and_a_thousand(largest):
 
 
 def test_percent_leaves_percent_alone():
-    assert float(percent(xr.DataArray(1.25, attrs={"unit": "new/base"}))) == 25
-    assert float(percent(xr.DataArray(1.25, attrs={"unit": "percent"}))) == 1.25
+    assert float(percent(xr.DataArray(1.25, attrs={"units": "new/base"}))) == 25
+    assert float(percent(xr.DataArray(1.25, attrs={"units": "percent"}))) == 1.25

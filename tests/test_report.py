@@ -110,11 +110,13 @@ def test_assumptions_are_numbered_like_the_register():
 
 
 def test_the_summary_names_the_extremes(outcome):
-    gdp, consumption = sentences(outcome.results, "quota")
+    gdp, consumption, cushioning = sentences(outcome.results, "quota")
     change = 100 * (outcome.results.real_consumption.sel(scenario="quota") - 1)
     assert number(float(change.min())) in consumption
     assert number(float(change.max())) in consumption
     assert gdp.startswith("real GDP between")
+    index = outcome.results.cushioning_index.sel(scenario="quota").drop_sel(technology="exogenous")
+    assert number(float(index.min())) in cushioning
 
 
 def test_a_model_without_figures_or_assumptions_has_a_report_too():

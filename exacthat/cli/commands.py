@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from exacthat.cli.console import err, explained, out, progress, rich_table, show_pairs
+from exacthat.cli.console import err, explained, out, progress, show_outcome, show_pairs
 
 if TYPE_CHECKING:
     from exacthat.run import Outcome
@@ -103,11 +103,11 @@ def check(
 ) -> None:
     """Show the structure of a model: equations, matching, core, Walras, data needed; with DATA, replicate them."""
     from exacthat.library import CALIBRATED, load_model
-    from framework import analyse
+    from framework import analyse, hat
 
     declared = _choose(load_model(model), variant or [])
     out.print(f"[bold]{declared.name}[/bold]: {declared.title}", highlight=False)
-    out.print(analyse(declared).to_text(), highlight=False, markup=False, soft_wrap=True)
+    out.print(analyse(hat(declared)).to_text(), highlight=False, markup=False, soft_wrap=True)
     show_pairs([(k, ", ".join(v)) for k, v in declared.variants.items()], "variants")
     show_pairs([(k, f"given instead of {v}") for k, v in declared.closures.items()], "closures")
     if data is not None or model in CALIBRATED:
@@ -212,13 +212,14 @@ def _write(outcome: Outcome, folder: Path, force: bool) -> None:
 
 
 def _summarise(outcome: Outcome) -> None:
-    """Print one table a scenario."""
+    """Print one table for each headline outcome."""
     from exacthat import summary
 
     results = outcome.results
-    keys = summary.headlines(results)
-    dims = {d for k in keys for d in results[k].dims} - set(summary.case_dims(results))
-    for scenario in results["scenario"].values:
-        for dim in sorted(map(str, dims)):
-            out.print(rich_table(summary.table(results, keys, dim, str(scenario))))
-    out.print("Changes from the baseline in percent.", highlight=False)
+    scenarios = [str(name) for name in results["scenario"].values]
+    for key in summary.headlines(results):
+        (dim,) = {*map(str, results[key].dims)} - {*summary.case_dims(results)}
+        tables = [summary.table(results, [key], dim, scenario) for scenario in scenarios]
+        show_outcome(
+            f"{summary.long_name(results[key])}, {summary.unit_shown(results[key])}".rstrip(", "), tables
+        )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -67,20 +68,21 @@ def progress(cases: Sequence[Case]) -> Iterator[Case]:
             bar.advance(task)
 
 
-def rich_table(table: Table, caption: str = "") -> RichTable:
-    """Make a `summary.Table` printable on a terminal; the column groups stand above the columns."""
+def show_outcome(title: str, tables: Sequence[Table]) -> None:
+    """Print one outcome: a section for each scenario, a row for each label, a column for each variant."""
     shown = RichTable(
-        title=table.title, title_justify="left", title_style="bold", caption=caption, caption_justify="left"
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
     )
-    shown.add_column(table.corner)
-    grouped = any(len(columns) > 1 for _, columns in table.columns)
-    for name, columns in table.columns:
-        for k, column in enumerate(columns):
-            header = f"{name if k == 0 else ''}\n{column}" if grouped else name
-            shown.add_column(header, justify="right")
-    for label, cells in table.rows:
-        shown.add_row(label, *cells)
-    return shown
+    shown.add_column("scenario")
+    shown.add_column(tables[0].corner)
+    for _, columns in tables[0].columns:
+        for column in columns:
+            shown.add_column(column, justify="right")
+    for table in tables:
+        for k, (label, cells) in enumerate(table.rows):
+            last = k == len(table.rows) - 1
+            shown.add_row("" if k else table.title, label, *cells, end_section=last)
+    out.print(shown)
 
 
 def show_pairs(rows: Sequence[tuple[Any, Any]], title: str = "") -> None:
