@@ -1,1 +1,1 @@
-"""Solver and scaling benchmarks, run on the side (make bench) and never as timed tests."""
+"""Timings on the side, never as tests: ``python -m benchmarks`` prints one table of ratios."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import sympy as sp
 
@@ -83,39 +84,46 @@ def has_constant(expr: sp.Expr) -> bool:
     return isinstance(expr, sp.Add) and any(a.is_number for a in expr.args)
 
 
-def terms(expr: sp.Expr) -> list[Term]:
-    """Expand an expression into its terms, distributing every additive total that has no constant."""
+@lru_cache(maxsize=8192)
+def terms(expr: sp.Expr) -> tuple[Term, ...]:
+    """Expand an expression into its terms, distributing every additive total that has no constant.
+
+    Bound indices get names of their own; the tables of the terms are shared and must not be changed.
+    """
     if isinstance(expr, sp.Add):
-        return [t for a in expr.args for t in terms(a)]
-    return _terms_of_factor(expr)
-
-
-def _terms_of_factor(expr: sp.Expr) -> list[Term]:
+        return tuple(t for a in expr.args for t in terms(a))
     if expr.is_number:
-        return [Term(expr, {})] if expr != 0 else []
+        return (Term(expr, {}),) if expr != 0 else ()
     if isinstance(expr, sp.Mul):
-        out = [Term(sp.S.One, {})]
+        out: tuple[Term, ...] = (Term(sp.S.One, {}),)
         for arg in expr.args:
-            parts = [Term(sp.S.One, {arg: sp.S.One})] if has_constant(arg) else terms(arg)
-            out = [_times(a, b) for a in out for b in parts]
+            parts = (Term(sp.S.One, {arg: sp.S.One}),) if has_constant(arg) else terms(arg)
+            out = tuple(_times(a, b) for a in out for b in parts)
         return out
     if isinstance(expr, sp.Sum):
         renaming = {limit[0]: fresh(limit[0]) for limit in expr.limits}
         inner = terms(rename(expr.function, renaming))
-        return [Term(t.coefficient, t.factors, (*renaming.values(), *t.bound)) for t in inner]
+        return tuple(Term(t.coefficient, t.factors, (*renaming.values(), *t.bound)) for t in inner)
     if isinstance(expr, sp.Pow):
-        return [_power_term(expr.base, expr.exp)]
+        return (_power_term(expr.base, expr.exp),)
     if isinstance(expr, sp.Product):
-        return [_product_term(expr)]
-    return [Term(sp.S.One, {expr: sp.S.One})]
+        return (_product_term(expr),)
+    return (Term(sp.S.One, {expr: sp.S.One}),)
+
+
+def renewed(term: Term) -> Term:
+    """The same term with new names for its bound indices."""
+    return rename_term(term, {i: fresh(i) for i in term.bound})
 
 
 def _times(a: Term, b: Term) -> Term:
+    if set(a.bound) & set(b.bound):
+        b = renewed(b)
     return Term(a.coefficient * b.coefficient, multiply(a.factors, b.factors), a.bound + b.bound)
 
 
 def _power_term(base: sp.Expr, exponent: sp.Expr) -> Term:
-    inner = [] if has_constant(base) else terms(base)
+    inner = () if has_constant(base) else terms(base)
     if len(inner) == 1 and not inner[0].bound:
         (t,) = inner
         own = {} if t.coefficient == 1 else {t.coefficient: exponent}

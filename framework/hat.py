@@ -7,6 +7,7 @@ The algebra is that of Dekle, Eaton and Kortum (2008), applied to whatever equat
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import sympy as sp
@@ -153,7 +154,9 @@ class _Transform:
         total = None if plain else self.baseline.value(reference, left[0].coefficient)
         return product(change), sp.Add(*(summed(s * product(h), b) for s, h, b in pairs)), total
 
-    def _balance(self, left: list[Term], right: list[Term]) -> tuple[sp.Expr, sp.Expr, sp.Expr | None]:
+    def _balance(
+        self, left: Sequence[Term], right: Sequence[Term]
+    ) -> tuple[sp.Expr, sp.Expr, sp.Expr | None]:
         """Both sides are sums: each term at its new value, in data units."""
         sides = [
             sp.Add(*(v * h if not b else summed(v * h, b) for v, h, b in self._values(s)))
@@ -223,7 +226,7 @@ class _Transform:
         nested = [Part(s, product(power(h, exponent)), *b) for s, h, b in pairs]
         return {ces(tidy(1 / exponent), *nested): sp.S.One}
 
-    def shares(self, parts: list[Term], inverse: Factors, scale: sp.Expr) -> list[tuple]:
+    def shares(self, parts: Sequence[Term], inverse: Factors, scale: sp.Expr) -> list[tuple]:
         """Return (share, change factors, bound indices) for each term of a total."""
         split = [(t, *self.split(t)) for t in parts]
         for effort in (SHALLOW, DEEP):
@@ -243,7 +246,7 @@ class _Transform:
             self._refuse(split[missing[0]][0], multiply(split[missing[0]][1], inverse))
         return [(share, new, t.bound) for share, (t, _, new, _) in zip(found, split, strict=True)]
 
-    def _values(self, parts: list[Term]) -> list[tuple]:
+    def _values(self, parts: Sequence[Term]) -> list[tuple]:
         """Return (baseline value, change, bound indices) for each term."""
         out = []
         for t in parts:
@@ -254,7 +257,7 @@ class _Transform:
             out.append((value, product(new), t.bound))
         return out
 
-    def absolute(self, parts: list[Term]) -> list[tuple[sp.Expr, sp.Expr]]:
+    def absolute(self, parts: Sequence[Term]) -> list[tuple[sp.Expr, sp.Expr]]:
         """As `_values`, with sums written out."""
         return [(summed(v * h, b), sp.S.One) for v, h, b in self._values(parts)]
 

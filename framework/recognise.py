@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import sympy as sp
@@ -25,6 +25,7 @@ from framework.algebra import (
     product,
     rename,
     rename_term,
+    renewed,
     summed,
     terms,
     tidy,
@@ -51,7 +52,7 @@ class Relation:
         indices = free_indices(sp.Tuple(*self.factors, *self.factors.values()))
         self.variables = {i: fresh(i) for i in sorted(indices, key=str)}
         self.factors = {rename(b, self.variables): rename(e, self.variables) for b, e in self.factors.items()}
-        self.total = tuple(rename_term(t, self.variables) for t in self.total)
+        self.total = tuple(rename_term(renewed(t), self.variables) for t in self.total)
 
 
 class Baseline:
@@ -202,7 +203,7 @@ class Baseline:
         finally:
             self._pending.pop()
 
-    def _known_sum(self, parts: list[Term], effort: int) -> sp.Expr | None:
+    def _known_sum(self, parts: Sequence[Term], effort: int) -> sp.Expr | None:
         """Value of a sum of terms, if each is recognised by itself."""
         out = sp.S.Zero
         for t in parts:
@@ -242,9 +243,9 @@ def _complete(binding: dict, patterns: list, factors: Factors, variables: set) -
     yield from _complete(binding, tail, factors, variables)
 
 
-def _single(expr: sp.Expr) -> list[Term]:
+def _single(expr: sp.Expr) -> tuple[Term, ...]:
     found = terms(expr)
-    return found if len(found) == 1 and not found[0].bound else [Term(sp.S.One, {expr: sp.S.One})]
+    return found if len(found) == 1 and not found[0].bound else (Term(sp.S.One, {expr: sp.S.One}),)
 
 
 def _is_total(factor: sp.Expr) -> bool:

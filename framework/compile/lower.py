@@ -82,7 +82,7 @@ class Lowering:
             if not isinstance(factor, sp.Indexed) or len(factor.indices) < _INLINE_RANK:
                 continue
             eq = self.definitions.get(symbol_name(factor))
-            parts = terms(eq.rhs) if eq is not None else []
+            parts = terms(eq.rhs) if eq is not None else ()
             if eq is not None and len(parts) == 1 and not parts[0].bound and parts[0].coefficient == 1:
                 binding = dict(zip(subscripts(eq.lhs), factor.indices, strict=True))
                 inner = {rename(b, binding): rename(e, binding) for b, e in parts[0].factors.items()}
@@ -130,7 +130,7 @@ class Lowering:
         if isinstance(expr, (sp.Symbol, sp.Indexed)):
             return self._atom(expr, log=True)
         if isinstance(expr, sp.Product):
-            (inner,) = terms(expr.function) or [Term(sp.S.One, {})]
+            (inner,) = terms(expr.function) or (Term(sp.S.One, {}),)
             bound = [limit[0] for limit in expr.limits]
             parts = [Term(sp.S.One, {}, tuple(bound))] if not inner.factors else []
             logs = [self._contract([self.exponent(e), self.log(b)], bound) for b, e in inner.factors.items()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -219,7 +219,7 @@ def _relative(lowering: Lowering, eq: Equation) -> Ref:
     return graph.mul([gap, graph.apply("inverse", gross)])
 
 
-def _gross_terms(lowering: Lowering, expr: sp.Expr) -> list[Term]:
+def _gross_terms(lowering: Lowering, expr: sp.Expr) -> Sequence[Term]:
     """Terms of an expression, with differences (net exports) opened into what they subtract."""
     table = {}
     for atom in declared_atoms(expr):

@@ -1,0 +1,27 @@
+"""Run every benchmark and exit non-zero if one misses its bar."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks.rare_earths import build_rows, large_rows, nine_cases_rows
+from benchmarks.timing import show
+
+
+def main() -> int:
+    """Print the tables; 1 if a bar is missed."""
+    rows = []
+    for title, measure in (
+        ("Symbolic build", build_rows),
+        ("Rare earths, WIOD 2009, 5 x 14", nine_cases_rows),
+        ("Rare earths, WIOD 2009, 41 x 35", large_rows),
+    ):
+        found = measure()
+        if found:
+            show(title, found)
+        rows += found
+    return int(not all(r.passed for r in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
