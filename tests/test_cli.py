@@ -155,8 +155,9 @@ def test_a_run_that_ends_early_leaves_no_results(tmp_path, monkeypatch, error):
     assert result.exit_code != 0
     assert list(tmp_path.iterdir()) == []
     if isinstance(error, SolveError):
-        expected = "error: tax, technology fixed-effort: residual 1e-3 is above its bound 1e-10"
-        assert message(result) == expected
+        expected = "error: tax, technology fixed-effort: residual 1e-3 is above its bound 1e-10 No results are reported."
+        assert expected in message(result)
+        assert "export_tax = 0.25: try a value nearer to the baseline" in message(result)
 
 
 @pytest.mark.parametrize(
@@ -164,15 +165,21 @@ def test_a_run_that_ends_early_leaves_no_results(tmp_path, monkeypatch, error):
     [
         ("ree_export_ratio=-0.5", "ree_export_ratio is -0.5, below its lower bound 0."),
         ("ree_price_ratio=0", "ree_price_ratio is new over baseline and must be positive"),
-        ("ree_price_ratio=1000", "shock, technology exogenous:"),
+        ("ree_price_ratio=1000", "shock, technology exogenous: model 'rare-earths' was not solved"),
+        ("ree_price_ratio=1000", "FAILED 'ree_exports' at least 0"),
+        ("ree_export_ratio=5", "reach ree_export_ratio = 5: try a value nearer to the baseline."),
         ("export_tx=0.25", "unknown key 'export_tx'. Did you mean 'export_tax'?"),
         ("numeraire_region='USA'", "the scenario changes nothing"),
+        (
+            "ree_price_ratio=2 --shock numeraire_region='US'",
+            "element 'numeraire_region' is 'US', which is not a region of the data",
+        ),
         ("tariff={USA={CHM=0.1}}", "exporter has no label 'CHM'. Did you mean 'CHN'?"),
         ("export_tax=exit()", "--shock is not valid TOML"),
     ],
 )
 def test_a_shock_that_cannot_be_is_explained(tmp_path, setting, words):
-    result = invoke("run", "rare-earths", "--shock", setting, "--out", tmp_path / "out")
+    result = invoke("run", "rare-earths", "--shock", *setting.split(), "--out", tmp_path / "out")
     assert result.exit_code == 1
     assert words in message(result)
     assert list(tmp_path.iterdir()) == []

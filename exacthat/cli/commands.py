@@ -106,7 +106,7 @@ def check(
     from framework import analyse, hat
 
     declared = _choose(load_model(model), variant or [])
-    out.print(f"[bold]{declared.name}[/bold]: {declared.title}", highlight=False)
+    out.print(f"[bold]{declared.name}[/bold]: {declared.title}", highlight=False, soft_wrap=True)
     out.print(analyse(hat(declared)).to_text(), highlight=False, markup=False, soft_wrap=True)
     show_pairs([(k, ", ".join(v)) for k, v in declared.variants.items()], "variants")
     show_pairs([(k, f"given instead of {v}") for k, v in declared.closures.items()], "closures")
