@@ -6,11 +6,12 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NoReturn
 
 import sympy as sp
 
 from framework.errors import ModelError, did_you_mean
+from framework.printing import Place, show, typed
 from framework.sets import Element, Set, free_indices, is_index
 from framework.symbols import Declaration, Kind, subscripts, symbol_name
 from framework.validate import check_equation
@@ -18,7 +19,7 @@ from framework.validate import check_equation
 Builder = Callable[["Model"], None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Equation:
     """One indexed equation.
 
@@ -48,7 +49,10 @@ class Equation:
         return tuple(sorted(free_indices(self.lhs), key=str))
 
     def __str__(self) -> str:
-        return f"{self.lhs} {':=' if self.defines else '='} {self.rhs}"
+        return f"{typed(self.lhs)} {':=' if self.defines else '='} {typed(self.rhs)}"
+
+    def __repr__(self) -> str:
+        return f"<Equation '{self.name}' in block '{self.block}': {self}>"
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Numeraire:
     redundant: str
 
 
-@dataclass
+@dataclass(repr=False)
 class Model:
     """A structural model declared symbolically.
 
@@ -100,7 +104,10 @@ class Model:
     def set(self, name: str) -> Set:
         """Declare a set; its size stays symbolic until data are bound."""
         if name in self.sets:
-            raise ModelError(f"model '{self.name}': set '{name}' is declared twice")
+            raise ModelError(
+                f"model '{self.name}': set '{name}' is declared twice; a second axis over it is an alias: "
+                f"{name}.alias(...)"
+            )
         self.sets[name] = Set(name, name)
         return self.sets[name]
 
@@ -130,15 +137,16 @@ class Model:
         if symbol in self.symbols or clash is not None:
             taken = f"symbol '{symbol}'" if symbol in self.symbols else f"name '{decl.name}'"
             raise ModelError(f"model '{self.name}': {taken} is declared twice; choose another")
-        if len(set(decl.dim_names)) < len(dims):
-            raise ModelError(
-                f"model '{self.name}': '{symbol}' has the dim '{decl.dim_names[0]}' twice; use an alias: "
-                f"{decl.dim_names[0]}.alias('importer')"
-            )
-        for dim in dims:
+        for position, dim in enumerate(dims):
             if dim.root not in self.sets:
                 raise ModelError(
-                    f"'{symbol}': set '{dim.root}' is not declared.{did_you_mean(dim.root, self.sets)}"
+                    f"model '{self.name}': '{symbol}' runs over the set '{dim.root}', which is not declared."
+                    + did_you_mean(dim.root, self.sets)
+                )
+            if dim.name in decl.dim_names[:position]:
+                raise ModelError(
+                    f"model '{self.name}': '{symbol}' has the dim '{dim.name}' twice; give one of them "
+                    f"another name with {dim.name}.alias(...), for instance importer = region.alias('importer')"
                 )
         self.symbols[symbol] = decl
         self._declared_in[symbol] = self._block
@@ -172,35 +180,37 @@ class Model:
     def define(self, lhs: sp.Expr, rhs: sp.Expr, name: str = "") -> None:
         """Add the explicit definition ``lhs := rhs`` of one variable."""
         lhs, rhs = sp.sympify(lhs), sp.sympify(rhs)
-        where = f"definition of '{symbol_name(lhs)}' in block '{self._block}'"
-        subs = subscripts(lhs)
-        if (
-            not isinstance(lhs, (sp.Indexed, sp.Symbol))
-            or len({*subs}) < len(subs)
-            or not all(map(is_index, subs))
-        ):
-            raise ModelError(
-                f"{where}: the left side must be one variable with distinct indices\n    {lhs} := {rhs}"
-            )
+        where = f"definition of '{typed(lhs)}' in block '{self._block}'"
+
+        def fail(message: str) -> NoReturn:
+            raise ModelError(f"{where}: {message}\n{show(lhs, ':=', rhs, Place(lhs))}")
+
         check_equation(lhs, rhs, ":=", where, self.symbols)
+        subs, one = subscripts(lhs), isinstance(lhs, (sp.Indexed, sp.Symbol))
+        if not one or len({*subs}) < len(subs) or not all(map(is_index, subs)):
+            fail("the left side must be one variable with distinct indices; use equate for a condition")
         decl = self.symbols[symbol_name(lhs)]
         if decl.kind is not Kind.VARIABLE:
-            raise ModelError(
-                f"{where}: '{decl.symbol}' is declared {decl.kind.value}, not a variable\n    {lhs} := {rhs}"
-            )
-        if any(e.defines and symbol_name(e.lhs) == decl.symbol for e in self.equations):
-            raise ModelError(
-                f"{where}: it is defined already; replace the block or use equate\n    {lhs} := {rhs}"
-            )
-        self.equations.append(Equation(name or decl.name, self._block, lhs, rhs, True))
+            fail(f"'{decl.symbol}' is {_a(decl.kind)}; only a variable can be defined")
+        for before in self.equations:
+            if before.defines and symbol_name(before.lhs) == decl.symbol:
+                fail(f"'{decl.symbol}' is defined already in block '{before.block}'; replace that block")
+        self._add(Equation(name or decl.name, self._block, lhs, rhs, True))
 
     def equate(self, name: str, lhs: sp.Expr, rhs: sp.Expr) -> None:
         """Add the implicit condition ``lhs = rhs``; it holds for every index free on the left."""
         lhs, rhs = sp.sympify(lhs), sp.sympify(rhs)
         check_equation(lhs, rhs, "=", f"equation '{name}' in block '{self._block}'", self.symbols)
-        if any(e.name == name for e in self.equations):
-            raise ModelError(f"model '{self.name}': equation '{name}' is declared twice; choose another name")
-        self.equations.append(Equation(name, self._block, lhs, rhs, False))
+        self._add(Equation(name, self._block, lhs, rhs, False))
+
+    def _add(self, equation: Equation) -> None:
+        for before in self.equations:
+            if before.name == equation.name:
+                raise ModelError(
+                    f"model '{self.name}': equation '{equation.name}' is declared twice, in block "
+                    f"'{before.block}' and in block '{equation.block}'; choose another name"
+                )
+        self.equations.append(equation)
 
     def identity(self, lhs: sp.Expr, rhs: sp.Expr) -> None:
         """State a theorem of the model, used only to recognise baseline shares and checked numerically."""
@@ -215,37 +225,53 @@ class Model:
 
     def numeraire(self, expr: sp.Expr, value: sp.Expr | float = 1, *, redundant: str) -> None:
         """Hold `expr` at `value`, and name the equation of which one element is redundant by Walras' law."""
-        check_equation(sp.sympify(expr), sp.sympify(value), "=", "numeraire", self.symbols)
-        self.numeraire_rule = Numeraire(sp.sympify(expr), sp.sympify(value), redundant)
+        expr, value = sp.sympify(expr), sp.sympify(value)
+        check_equation(expr, value, "=", "numeraire", self.symbols)
+        for index in sorted(free_indices(expr), key=str):
+            raise ModelError(
+                f"numeraire: one number is held fixed, but index '{index}' is free; sum over it or take an "
+                f"element\n{show(expr, '=', value, Place(index, 'free'))}"
+            )
+        self.numeraire_rule = Numeraire(expr, value, redundant)
 
     # ---- closures and variants -------------------------------------------------------------------
 
     def closure(self, **frees: str) -> None:
         """Declare admissible swaps ``endogenous="exogenous"``: fixing the first frees the second."""
         for fixed, freed in frees.items():
-            self.closures[self.declaration(fixed).key] = self.declaration(freed).key
+            free, fix = self._swappable(freed, fixed, "closure")
+            self.closures[fix.key] = free.key
 
     def swap(self, **fixes: str) -> Model:
         """Return a copy in which each named exogenous symbol is free and the variable given for it is fixed."""
         out = self.copy()
         for freed, fixed in fixes.items():
-            free, fix = out.declaration(freed), out.declaration(fixed)
-            if free.kind is not Kind.EXOGENOUS:
-                raise ModelError(
-                    f"swap: '{freed}' is {free.kind.value}; only an exogenous symbol can be freed"
-                )
-            if fix.kind is not Kind.VARIABLE:
-                raise ModelError(f"swap: '{fixed}' is {fix.kind.value}; only a variable can be fixed")
-            if sorted(free.roots) != sorted(fix.roots):
-                raise ModelError(
-                    f"swap: '{freed}' runs over ({', '.join(free.dim_names)}) and '{fixed}' over "
-                    f"({', '.join(fix.dim_names)}); a closure must leave as many unknowns as equations"
-                )
+            free, fix = out._swappable(freed, fixed, "swap")
             out.symbols[free.symbol] = free.as_kind(Kind.VARIABLE)
-            out.swaps[free.symbol] = fix.symbol
             default = None if fix.role == "plain" else 1.0 if fix.role == "hat" else fix.default
             out.symbols[fix.symbol] = replace(fix.as_kind(Kind.EXOGENOUS), default=default)
+            if out.swaps.get(fix.symbol) == free.symbol:  # a swap taken back
+                del out.swaps[fix.symbol]
+            else:
+                out.swaps[free.symbol] = fix.symbol
         return out
+
+    def _swappable(self, freed: str, fixed: str, where: str) -> tuple[Declaration, Declaration]:
+        """Declarations of an exogenous symbol to free and of the variable to fix in its place."""
+        free, fix = self.declaration(freed), self.declaration(fixed)
+        if free.kind is not Kind.EXOGENOUS:
+            raise ModelError(
+                f"{where}: '{freed}' is {_a(free.kind)}; only an exogenous symbol can be freed"
+                + _listed(d.key for d in self.of_kind(Kind.EXOGENOUS))
+            )
+        if fix.kind is not Kind.VARIABLE:
+            raise ModelError(f"{where}: '{fixed}' is {_a(fix.kind)}; only a variable can be fixed")
+        if sorted(free.roots) != sorted(fix.roots):
+            raise ModelError(
+                f"{where}: '{freed}' ({_over(free)}) is to be freed and '{fixed}' ({_over(fix)}) fixed; "
+                "a closure must leave as many unknowns as equations, so both need the same dims"
+            )
+        return free, fix
 
     def variant(self, group: str, default: str, **builders: Builder) -> None:
         """Declare interchangeable blocks: each builder declares the equations of block `group`.
@@ -264,19 +290,25 @@ class Model:
         """Return a copy with the named variant of each given group."""
         out = self.copy()
         for group, name in choice.items():
+            if self.is_hat:
+                raise ModelError(
+                    f"model '{self.name}' is in exact hats; choose the {group} in levels, then take the hats: "
+                    f"hat(model.choose({group}='{name}'))"
+                )
             if group not in out.variant_builders:
                 raise ModelError(
                     f"model '{self.name}' has no variant group '{group}'.{did_you_mean(group, self.variants)}"
                 )
-            out._drop_block(group)
-            out._build(group, name)
+            with out._rebuilding(group):
+                out._build(group, name)
         return out
 
     def _build(self, group: str, name: str) -> None:
         builders = self.variant_builders[group]
         if name not in builders:
             raise ModelError(
-                f"model '{self.name}' has no {group} '{name}'; it has {', '.join(builders)}.{did_you_mean(name, builders)}"
+                f"model '{self.name}' has no {group} '{name}'; it has {', '.join(builders)}."
+                + did_you_mean(name, builders)
             )
         with self.block(group):
             builders[name](self)
@@ -287,15 +319,20 @@ class Model:
         if block not in self.blocks:
             raise ModelError(f"model '{self.name}' has no block '{block}'.{did_you_mean(block, self.blocks)}")
         out = self.copy()
-        out._drop_block(block)
-        with out.block(block):
+        out.chosen.pop(block, None)
+        with out._rebuilding(block), out.block(block):
             builder(out)
         return out
 
-    def _drop_block(self, block: str) -> None:
+    @contextmanager
+    def _rebuilding(self, block: str) -> Iterator[None]:
+        """Drop a block's equations and the symbols declared in it; what is declared inside takes its place."""
+        order = list(self.blocks)
         self.equations = [e for e in self.equations if e.block != block]
         for symbol in [s for s, b in self._declared_in.items() if b == block]:
             del self.symbols[symbol], self._declared_in[symbol]
+        yield
+        self.equations.sort(key=lambda e: order.index(e.block))
 
     def copy(self) -> Model:
         """Return an independent copy; expressions are shared, since they never change."""
@@ -337,3 +374,16 @@ class Model:
         from framework.tables import model_table
 
         return model_table(self)
+
+
+def _a(kind: Kind) -> str:
+    return kind.value if kind is Kind.EXOGENOUS else f"a {kind.value}"
+
+
+def _over(decl: Declaration) -> str:
+    return f"over {' x '.join(decl.dim_names)}" if decl.dims else "a scalar"
+
+
+def _listed(names: Iterator[str]) -> str:
+    found = ", ".join(names)
+    return f": {found}" if found else ""

@@ -7,7 +7,7 @@ from enum import Enum
 
 import sympy as sp
 
-from framework.sets import Set
+from framework.sets import SIZE_PREFIX, Element, Set
 
 
 class Kind(Enum):
@@ -114,7 +114,8 @@ def declared_atoms(expr: sp.Basic) -> set[sp.Expr]:
     if isinstance(expr, sp.Indexed):
         return {expr}
     if isinstance(expr, sp.Symbol):
-        return set() if expr.is_integer else {expr}
+        is_size = expr.is_integer and expr.name.startswith(SIZE_PREFIX)
+        return set() if is_size or isinstance(expr, Element) else {expr}
     if isinstance(expr, (sp.Idx, sp.IndexedBase)):
         return set()
     if isinstance(expr, (sp.Sum, sp.Product)):

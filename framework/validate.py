@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import NoReturn
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from framework.errors import ModelError, did_you_mean
-from framework.sets import Element, free_indices, is_index, root_of
+from framework.printing import Place, show
+from framework.sets import Element, Part, bound_indices, free_indices, is_index, root_of
 from framework.symbols import Declaration, declared_atoms, subscripts, symbol_name
+
+Fail = Callable[[str, Place], NoReturn]
 
 
 def check_equation(
@@ -16,62 +21,121 @@ def check_equation(
 ) -> None:
     """Raise ModelError if an equation uses an unknown symbol, a wrong dim or a wrongly bound index."""
 
-    def fail(message: str, part: object = None) -> None:
-        raise ModelError(f"{where}: {message}\n{_marked(f'{lhs} {sign} {rhs}', part)}")
+    def fail(message: str, place: Place) -> NoReturn:
+        raise ModelError(f"{where}: {message}\n{show(lhs, sign, rhs, place)}")
 
     for side in (lhs, rhs):
         for atom in sorted(declared_atoms(side), key=str):
             _check_atom(atom, symbols, fail)
-        _check_bound(side, set(), fail)
-    free, unbound = free_indices(lhs), free_indices(rhs) - free_indices(lhs)
-    if unbound:
-        index = min(unbound, key=str)
-        fail(f"index '{index}' on the right is neither summed nor on the left", index)
-    for index in _binders(sp.Tuple(lhs, rhs)):
-        if index in free:
-            fail(f"index '{index}' is free on the left and summed over inside; rename the summed one", index)
+        _check_use(side, symbols, fail)
+        _check_bound(side, frozenset(), fail)
+    free, bound = free_indices(lhs), [*bound_indices(lhs), *bound_indices(rhs)]
+    for index in sorted(free & set(bound), key=str):
+        fail(
+            f"index '{index}' is free on the left and summed over inside; rename the summed one",
+            Place(index, "binder"),
+        )
+    for index in sorted(free_indices(rhs) - free, key=str):
+        fail(
+            f"index '{index}' on the right is neither summed nor on the left; sum over it or add it to the left",
+            Place(index, "free"),
+        )
 
 
-def _check_atom(atom: sp.Expr, symbols: Mapping[str, Declaration], fail) -> None:
+def _check_atom(atom: sp.Expr, symbols: Mapping[str, Declaration], fail: Fail) -> None:
     name = symbol_name(atom)
     if name not in symbols:
-        fail(f"symbol '{name}' is not declared.{did_you_mean(name, symbols)}", atom)
+        fail(f"symbol '{name}' is not declared.{did_you_mean(name, symbols)}", Place(atom))
     decl, subs = symbols[name], subscripts(atom)
     if len(subs) != len(decl.dims):
-        dims = ", ".join(decl.dim_names) or "none: it is a scalar"
-        fail(f"'{name}' has {len(decl.dims)} dims ({dims}) but is given {len(subs)}", atom)
-    for sub, dim in zip(subs, decl.dims, strict=True):
-        if is_index(sub):
-            root = root_of(sub)
-        elif isinstance(sub, Element):
-            root = sub.root
-        else:
-            fail(f"subscript '{sub}' of '{name}' is neither an index nor an element of '{dim.name}'", atom)
-            return
+        fail(f"'{name}' {_needs(decl)}, but is given {len(subs)}", Place(atom))
+    for position, (sub, dim) in enumerate(zip(subs, decl.dims, strict=True)):
+        place = Place(atom, subscript=position)
+        root = _root(sub)
+        if root is None:
+            fail(f"subscript '{sub}' of '{name}' is neither an index nor an element of '{dim.name}'", place)
         if root != dim.root:
-            fail(f"'{name}' runs over '{dim.name}' where it is given '{sub}', which runs over '{root}'", atom)
+            over = f"'{dim.name}'" if dim.name == dim.root else f"'{dim.name}' (alias of '{dim.root}')"
+            belongs = "runs over" if is_index(sub) else "is an element of"
+            fail(f"'{name}' runs over {over} where it is given '{sub}', which {belongs} '{root}'", place)
 
 
-def _check_bound(expr: sp.Basic, bound: set[sp.Idx], fail) -> None:
-    if isinstance(expr, (sp.Sum, sp.Product)):
-        for index, *_ in expr.limits:
-            if index in bound:
-                fail(f"index '{index}' is bound twice; rename one of them", expr)
-            bound = bound | {index}
-        _check_bound(expr.function, bound, fail)
+def _needs(decl: Declaration) -> str:
+    if not decl.dims:
+        return "is a scalar"
+    many = f"{len(decl.dims)} subscripts" if len(decl.dims) > 1 else "1 subscript"
+    return f"needs {many} ({', '.join(decl.dim_names)})"
+
+
+def _root(sub: sp.Basic) -> str | None:
+    """Root set of an index or element; None for anything else."""
+    if isinstance(sub, sp.Idx):
+        return root_of(sub)
+    return sub.root if isinstance(sub, Element) else None
+
+
+def _check_use(expr: sp.Basic, symbols: Mapping[str, Declaration], fail: Fail) -> None:
+    """Indices and elements may only be subscripts, be compared, or be summed over."""
+    if isinstance(expr, sp.Indexed):
         return
-    for arg in expr.args:
+    if isinstance(expr, sp.IndexedBase):
+        name = str(expr.label)
+        if name not in symbols:
+            fail(f"symbol '{name}' is not declared.{did_you_mean(name, symbols)}", Place(expr))
+        fail(f"'{name}' {_needs(symbols[name])}, but is given none", Place(expr))
+    if isinstance(expr, AppliedUndef):
+        fail(f"function '{expr.func}' has no meaning; use the functions of sympy", Place(expr))
+    if isinstance(expr, sp.KroneckerDelta):
+        _check_comparison(expr, fail)
+        return
+    if _root(expr) is not None:
+        what = "index" if is_index(expr) else "element"
+        fail(
+            f"{what} '{expr}' stands where a value is needed; it can only be a subscript",
+            Place(expr, "value"),
+        )
+    if isinstance(expr, (sp.Sum, sp.Product)):
+        _check_limits(expr, fail)
+    for arg in _values(expr):
+        _check_use(arg, symbols, fail)
+
+
+def _values(expr: sp.Basic) -> tuple[sp.Basic, ...]:
+    """Arguments of an expression that are values, not indices that it binds."""
+    if isinstance(expr, (sp.Sum, sp.Product)):
+        return (expr.function,)
+    return expr.args[:2] if isinstance(expr, Part) else expr.args
+
+
+def _check_limits(expr: sp.Sum | sp.Product, fail: Fail) -> None:
+    for index, *range_ in expr.limits:
+        if not isinstance(index, sp.Idx):
+            fail(f"'{index}' is summed over but is no index; take one from a set", Place(expr))
+        if range_ and tuple(range_) != (index.lower, index.upper):
+            fail(f"a sum runs over the whole set of '{index}'; leave out the range", Place(expr))
+
+
+def _check_comparison(expr: sp.KroneckerDelta, fail: Fail) -> None:
+    roots = [_root(a) for a in expr.args[:2]]
+    if None in roots:
+        stranger = expr.args[roots.index(None)]
+        fail(f"KroneckerDelta compares indices and elements; '{stranger}' is neither", Place(expr))
+    if roots[0] != roots[1]:
+        a, b = expr.args[:2]
+        fail(
+            f"'{a}' of '{roots[0]}' is compared with '{b}' of '{roots[1]}'; they are never equal", Place(expr)
+        )
+
+
+def _check_bound(expr: sp.Basic, bound: frozenset[sp.Basic], fail: Fail) -> None:
+    here: tuple[sp.Basic, ...] = ()
+    if isinstance(expr, (sp.Sum, sp.Product)):
+        here = tuple(limit[0] for limit in expr.limits)
+    elif isinstance(expr, Part):
+        here = tuple(expr.args[2:])
+    for index in here:
+        if index in bound:
+            fail(f"index '{index}' is bound twice; rename one of them", Place(index, "binder"))
+        bound |= {index}
+    for arg in _values(expr):
         _check_bound(arg, bound, fail)
-
-
-def _binders(expr: sp.Basic) -> set[sp.Idx]:
-    here = {limit[0] for limit in expr.limits} if isinstance(expr, (sp.Sum, sp.Product)) else set()
-    return here.union(*(_binders(a) for a in expr.args)) if expr.args else here
-
-
-def _marked(text: str, part: object) -> str:
-    """Return the equation with a caret line under the offending part."""
-    at = text.rfind(str(part)) if part is not None else -1
-    if at < 0:
-        return f"    {text}"
-    return f"    {text}\n    {' ' * at}{'^' * len(str(part))}"
