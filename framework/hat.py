@@ -166,7 +166,10 @@ class _Transform:
 
     def numeraire(self, rule: Numeraire) -> Numeraire:
         self.where = "numeraire"
-        values = self._values(terms(rule.expr))
+        parts = terms(rule.expr)
+        if len(parts) == 1 and not parts[0].bound and not self.split(parts[0])[2]:
+            return Numeraire(product(self.split(parts[0])[1]), sp.S.One, rule.redundant)
+        values = self._values(parts)
         new = sp.Add(*(summed(v * h, b) for v, h, b in values))
         old = sp.Add(*(summed(v, b) for v, h, b in values))
         return Numeraire(tidy_indices(new), tidy_indices(old), rule.redundant)
