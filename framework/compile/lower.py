@@ -204,8 +204,8 @@ class Lowering:
             return (self.graph.unary("log", lower) if log else lower), plain
         if decl.kind is Kind.VARIABLE:
             eq = self.definitions[name]
-            ref = (self.log if log else self.value)(eq.rhs) if eq.total is None else self._with_total(eq, log)
-            ref = self._spread(ref, [s for s in subscripts(eq.lhs) if is_index(s)])
+            ref = (self.log if log else self.value)(eq.rhs) if eq.total is None else self.with_total(eq, log)
+            ref = self.spread(ref, [s for s in subscripts(eq.lhs) if is_index(s)])
             order = tuple(subscripts(eq.lhs).index(i) for i in ref.indices)
             return ref.node, order
         node = self.graph.input(("data", name), decl.roots, Time.PRELUDE)
@@ -219,11 +219,12 @@ class Lowering:
         shifted = [Ref(self.graph.const(decl.lower), ()), Ref(self.graph.unary("exp", raw), tuple(indices))]
         return self.graph.add(shifted).node
 
-    def _with_total(self, eq: Equation, log: bool) -> Ref:
+    def with_total(self, eq: Equation, log: bool) -> Ref:
+        """Value (or log) of a right side that is 1 in cells whose baseline total is zero."""
         ref = self.graph.add([self.value(eq.rhs), self.empty(eq.total)])
         return self.graph.apply("log", ref) if log else ref
 
-    def _spread(self, ref: Ref, indices: list[sp.Idx]) -> Ref:
+    def spread(self, ref: Ref, indices: list[sp.Idx]) -> Ref:
         """Repeat a value over indices on which it does not depend."""
         missing = [i for i in indices if i not in ref.indices]
         if not missing:

@@ -146,7 +146,7 @@ def _declared_order(lowering: Lowering, decl: Declaration) -> Node:
 
 def _ordered(lowering: Lowering, ref: Ref, indices: list[sp.Idx]) -> Node:
     """Transpose and spread a value onto the given indices."""
-    ref = lowering._spread(ref, indices)
+    ref = lowering.spread(ref, indices)
     if list(ref.indices) == indices:
         return ref.node
     args = [(ref.node, tuple(indices.index(i) for i in ref.indices))]
@@ -164,7 +164,7 @@ def _residual(lowering: Lowering, model: Model, variable: str, eq: Equation) -> 
     """
     graph = lowering.graph
     if _is_positive(model, eq.lhs) and _is_positive(model, eq.rhs):
-        right = lowering.log(eq.rhs) if eq.total is None else lowering._with_total(eq, log=True)
+        right = lowering.log(eq.rhs) if eq.total is None else lowering.with_total(eq, log=True)
         minus = graph.mul([Ref(graph.const(-1.0), ()), right])
         ref = graph.add([lowering.log(eq.lhs), minus])
     else:
