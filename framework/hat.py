@@ -92,7 +92,8 @@ class _Transform:
             if decl.kind in (Kind.VARIABLE, Kind.EXOGENOUS):
                 new = _change(decl)
                 changes[new.symbol] = new
-            if decl.symbol in used:
+            start = decl.level and decl.kind is Kind.EXOGENOUS  # where a new level that is not given comes from
+            if decl.symbol in used or start:
                 data[decl.symbol] = replace(decl, kind=Kind.PARAMETER, role="baseline", observed=True)
         return {**changes, **data}
 

@@ -11,6 +11,7 @@ import xarray as xr
 
 from framework.algebra import Term, rename, terms
 from framework.binding import bind_inputs
+from framework.compile.baseline import Condition, baseline_conditions
 from framework.compile.ir import Node, Ref, Time
 from framework.compile.lower import Lowering
 from framework.compile.tangent import Tangent, axis_index
@@ -54,6 +55,8 @@ class System:
         ``1 - p`` of every loop that was closed in closed form; it must be positive.
     walras : Node or None
         Deviation of the numeraire from its value: zero at a solution iff the budgets add up.
+    conditions : list of Condition
+        What the baseline data must satisfy.
     """
 
     model: Model
@@ -63,6 +66,7 @@ class System:
     inputs: list[Declaration]
     stability: list[tuple[str, Ref]]
     walras: Node | None
+    conditions: list[Condition]
     lowering: Lowering
 
     def bind(
@@ -103,11 +107,12 @@ def compile_model(model: Model) -> System:
     outcomes = {d.symbol: _declared_order(lowering, d) for d in model.of_kind(Kind.VARIABLE)}
     stability = [(loop.symbol, lowering.value(1 - loop.exponent)) for loop in structure.loops]
     groups = _with_tangents(lowering, model, structure, residuals)
+    conditions = baseline_conditions(lowering, model)
     read = {n.attr[1] for n in lowering.graph.nodes if n.op == "input" and n.time is Time.PRELUDE}  # type: ignore[index]
     inputs = [d for d in model.symbols.values() if d.symbol in read]
     rule = model.numeraire_rule
     walras = lowering.value(rule.expr / rule.value - 1).node if rule else None
-    return System(model, structure, groups, outcomes, inputs, stability, walras, lowering)
+    return System(model, structure, groups, outcomes, inputs, stability, walras, conditions, lowering)
 
 
 def _without_baseline(model: Model) -> Model:

@@ -1,0 +1,97 @@
+"""What the baseline data of a hat model must satisfy: its accounts balance and its shares sum to one.
+
+A cell without output or spending has a total of zero and shares of zero; data that put something into a cell
+whose total is zero are caught here, because the ratio itself would hide it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from framework.algebra import Term, multiply, rename, summed, terms
+from framework.compile.ir import Ref, is_const
+from framework.compile.lower import Lowering
+from framework.model import Equation, Model
+from framework.symbols import Kind, ces, declared_atoms, subscripts, symbol_name
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One condition on baseline data.
+
+    Attributes
+    ----------
+    equation, keys : str
+        Where it comes from, and the data that it is about.
+    gap, total : Ref
+        Difference of the two sides, and the size with which it is compared.
+    is_share : bool
+        The condition says that shares sum to one; a sum of zero marks an empty cell.
+    """
+
+    equation: str
+    keys: str
+    gap: Ref
+    total: Ref
+    is_share: bool
+
+
+def baseline_conditions(lowering: Lowering, model: Model) -> list[Condition]:
+    """Conditions of every equation of a hat model."""
+    if not model.is_hat:
+        return []
+    out = []
+    for eq in model.equations:
+        if isinstance(eq.total, (sp.Symbol, sp.Indexed)):  # other totals are the sum of their own terms
+            out.append(_account(lowering, model, eq))
+        for nest in sorted(eq.rhs.atoms(ces), key=str):
+            out.append(_shares(lowering, model, eq, nest))
+    return [c for c in {c.gap.node: c for c in out}.values() if not is_const(c.gap.node, 0.0)]
+
+
+def _account(lowering: Lowering, model: Model, eq: Equation) -> Condition:
+    """The terms of a total at the baseline add up to it; shares times the total cancel before they are evaluated."""
+    assert eq.total is not None
+    parts = [
+        Term(t.coefficient, multiply(t.factors, {eq.total: sp.S.One}), t.bound)
+        for t in terms(_at_baseline(eq.rhs, model))
+    ]
+    graph = lowering.graph
+    minus = Ref(graph.const(-1.0), ())
+    gap = graph.add([*(lowering.term(t) for t in parts), graph.mul([minus, lowering.value(eq.total)])])
+    return Condition(eq.name, model.symbols[symbol_name(eq.total)].key, gap, lowering.value(eq.total), False)
+
+
+def _shares(lowering: Lowering, model: Model, eq: Equation, nest: ces) -> Condition:
+    weights = sp.Add(*(summed(p.args[0], p.args[2:]) for p in nest.args[1:]))
+    keys = sorted({model.symbols[symbol_name(a)].key for a in declared_atoms(weights)})
+    one = Ref(lowering.graph.const(1.0), ())
+    return Condition(eq.name, " + ".join(keys), lowering.value(weights - 1), one, True)
+
+
+def _at_baseline(expr: sp.Expr, model: Model) -> sp.Expr:
+    """An expression where nothing changes: hats are one, new levels the old ones."""
+    table = {}
+    for atom in declared_atoms(expr):
+        decl = model.symbols[symbol_name(atom)]
+        if decl.role == "hat":
+            table[atom] = sp.S.One
+        elif decl.role == "new" and decl.kind is Kind.EXOGENOUS and isinstance(decl.default, str):
+            old = model.symbols[decl.symbol.removesuffix("_new")].base
+            table[atom] = old[subscripts(atom)] if subscripts(atom) else old
+        elif decl.role == "new":
+            table[atom] = _old_level(atom, model)
+    return expr.xreplace(table)
+
+
+def _old_level(atom: sp.Expr, model: Model) -> sp.Expr:
+    """Baseline of a level variable: its definition where nothing changes, or the level that it starts from."""
+    decl = model.symbols[symbol_name(atom)]
+    if isinstance(decl.default, str):
+        old = model.symbols[decl.symbol.removesuffix("_new")].base
+        return old[subscripts(atom)] if subscripts(atom) else old
+    eq = next(e for e in model.equations if symbol_name(e.lhs) == decl.symbol)
+    binding = dict(zip(subscripts(eq.lhs), subscripts(atom), strict=True))
+    return _at_baseline(rename(eq.rhs, binding), model)

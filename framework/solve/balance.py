@@ -1,0 +1,56 @@
+"""Check baseline data against the conditions of a hat model, before anything is solved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from framework.errors import DataError
+
+if TYPE_CHECKING:
+    from framework.compile.baseline import Condition
+    from framework.solve.problem import Problem
+
+TOLERANCE = 1e-6  # relative to the cell: tables are published to about so many digits
+_FLOOR = 1e-10  # of the largest cell: what rounding leaves in a cell that is almost empty
+
+
+def check_baseline_conditions(problem: Problem) -> None:
+    """Raise DataError at the cell where the baseline data are furthest from a condition."""
+    conditions = problem.system.conditions
+    if not conditions:
+        return
+    program = problem.program_of([r.node for c in conditions for r in (c.gap, c.total)])
+    for c in conditions:
+        gap, total = np.atleast_1d(program[c.gap.node]), np.abs(np.atleast_1d(program[c.total.node]))
+        total = _like(c, total)
+        excess = np.abs(gap) / np.maximum(total, _FLOOR * max(total.max(initial=0.0), 1e-300)) - TOLERANCE
+        if c.is_share:
+            excess = np.where(np.abs(gap + 1) < TOLERANCE, -1.0, excess)  # an empty cell: no share at all
+        if (bad := ~(excess <= 0)).any():
+            _refuse(problem, c, gap, bad, excess)
+
+
+def _like(condition: Condition, total: np.ndarray) -> np.ndarray:
+    """Total with its axes in the order of the gap's."""
+    gap, own = condition.gap.indices, condition.total.indices
+    return total.transpose([own.index(i) for i in gap]) if set(gap) == set(own) and len(own) > 1 else total
+
+
+def _refuse(problem: Problem, c: Condition, gap: np.ndarray, bad: np.ndarray, excess: np.ndarray) -> None:
+    worst = np.unravel_index(np.argmax(np.where(np.isnan(excess), np.inf, excess)), excess.shape)
+    axes = c.gap.node.shape_axes
+    at = ", ".join(f"{root}={problem.bound.labels[root][k]}" for root, k in zip(axes, worst, strict=False))
+    more = f" (and at {int(bad.sum()) - 1} other places)" if bad.sum() > 1 else ""
+    where = f"{f' at {at}' if at else ''}{more}"
+    model = problem.system.model.name
+    if c.is_share:
+        raise DataError(
+            f"baseline of model '{model}': '{c.keys}' sums to {1 + gap[worst]:.6g}, not 1,{where}; "
+            "rescale the shares or complete the data"
+        )
+    raise DataError(
+        f"baseline of model '{model}': the terms of '{c.equation}' differ from '{c.keys}' by {gap[worst]:.6g}{where}; "
+        "balance the table before it is used"
+    )
