@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,11 +10,14 @@ import numpy as np
 import xarray as xr
 
 from framework.binding import Bound
-from framework.compile.numpy_backend import Program
 from framework.compile.ir import Time
+from framework.compile.numpy_backend import Program
 from framework.errors import DataError
 
 if TYPE_CHECKING:
+    import casadi
+
+    from framework.compile.ir import Node
     from framework.compile.system import Group, System
 
 Array = np.ndarray
@@ -52,9 +55,21 @@ class Problem:
         residuals = [g.residual for g in groups] + [ref.node for _, ref in self.system.stability]
         residuals += [self.system.walras] if self.system.walras is not None else []
         products = [g.product for g in groups if g.product is not None]
-        program = Program(residuals, products, self.sizes, self.bound.positions)
+        return self.program_of(residuals, products)
+
+    def program_of(self, values: list[Node], products: list[Node] | None = None) -> Program:
+        """Numpy program of some nodes, with the data loaded and all that depends on nothing else evaluated."""
+        program = Program(values, products or [], self.sizes, self.bound.positions)
         _load(program, self.bound.values)
         return program
+
+    def casadi_function(
+        self, parameters: Sequence[str] = (), outcomes: Sequence[str] = ()
+    ) -> casadi.Function:
+        """Return ``(u, *parameters) -> (residual, *outcomes)``; see `framework.compile.casadi_backend`."""
+        from framework.compile.casadi_backend import casadi_function  # casadi is slow to import
+
+        return casadi_function(self, parameters, outcomes)
 
     def _start(self, group: Group) -> float:
         decl = group.declaration
@@ -156,8 +171,7 @@ class Problem:
     def outcomes(self, u: Array) -> xr.Dataset:
         """Every variable at `u`, labelled."""
         nodes = self.system.outcomes
-        program = Program(list(nodes.values()), [], self.sizes, self.bound.positions)
-        _load(program, self.bound.values)
+        program = self.program_of(list(nodes.values()))
         for k, group in enumerate(self.system.groups):
             if group.unknown.attr in program.inputs:
                 program.set(
