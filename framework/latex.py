@@ -312,7 +312,7 @@ def _row(
     wide = len(visible(printer.doprint(left))) > _LINE // 2
     above = [f"&{head}", *(rf"&\quad {t}" for t in tail)] if wide else []
     rows = [*above, f"{'' if wide else head} &{sign} {first}{aside}", *(rf"&\quad {m}" for m in more)]
-    return " \\\\\n".join(rows)
+    return " \\\\[.5ex]\n".join(rows)
 
 
 def _readable(expr: sp.Expr, taken: set[str]) -> sp.Expr:
@@ -372,7 +372,7 @@ def model_to_latex(model: Model) -> str:
 
 def _display(heading: str, rows: list[str]) -> str:
     title = _text(heading[:1].upper() + heading[1:])
-    body = " \\\\\n".join(rows)
+    body = " \\\\[.5ex]\n".join(rows)
     return (
         rf"\[\begin{{array}}{{l}}\textbf{{{title}}} \\[1ex]"
         "\n\\begin{aligned}\n" + body + "\n\\end{aligned}\\end{array}\\]"

@@ -33,7 +33,7 @@ class Loop:
     exponent: sp.Expr
 
 
-@dataclass
+@dataclass(repr=False)
 class Structure:
     """The plan for solving a model.
 
@@ -60,7 +60,7 @@ class Structure:
 
         return structure_text(self)
 
-    __str__ = to_text
+    __str__ = __repr__ = to_text
 
 
 def analyse(model: Model) -> Structure:
@@ -95,8 +95,12 @@ class _Analysis:
         self._check_numeraire()
         pairs = self._match()
         forced: dict[str, Equation] = {}
+        # The residual of the redundant equation carries the numeraire, so it must be one of the core.
+        redundant = self.model.numeraire_rule.redundant if self.model.numeraire_rule else None
+        for variable in [v for v, eq in self.definitions.items() if eq.name == redundant]:
+            forced[variable] = self.definitions.pop(variable)
         for variable, condition in pairs.items():
-            explicit = _solve_for(condition, variable, self.model)
+            explicit = None if condition.name == redundant else _solve_for(condition, variable)
             if explicit is None:
                 forced[variable] = condition
             else:
@@ -168,52 +172,46 @@ class _Analysis:
     def _report_unmatched(self, edges: np.ndarray, pairs: dict[int, int]) -> None:
         """Dulmage-Mendelsohn: the over- and the underdetermined part, in names."""
         graph = nx.DiGraph()
-        graph.add_nodes_from(
-            [("eq", a) for a in range(edges.shape[0])] + [("var", b) for b in range(edges.shape[1])]
-        )
-        for a, b in zip(*np.nonzero(edges), strict=True):
-            graph.add_edge(("eq", a), ("var", b))
-            if pairs.get(a) == b:
-                graph.add_edge(("var", b), ("eq", a))
+        graph.add_nodes_from([("eq", a) for a in range(edges.shape[0])])
+        graph.add_nodes_from([("var", b) for b in range(edges.shape[1])])
+        graph.add_edges_from((("eq", a), ("var", b)) for a, b in zip(*np.nonzero(edges), strict=True))
+        graph.add_edges_from((("var", b), ("eq", a)) for a, b in pairs.items())
         lines = []
         for a in (a for a in range(edges.shape[0]) if a not in pairs):
             part = {a, *(k for kind, k in nx.descendants(graph, ("eq", a)) if kind == "eq")}
             lines.append(self._too_many([self.conditions[k] for k in sorted(part)]))
-        backwards = graph.reverse()
-        for (
-            a,
-            b,
-        ) in pairs.items():  # an alternating path from a variable enters an equation, leaves by its match
-            backwards.add_edge(("eq", a), ("var", b))
         for b in (b for b in range(edges.shape[1]) if b not in pairs.values()):
-            part = {b, *(k for kind, k in nx.descendants(backwards, ("var", b)) if kind == "var")}
-            lines.append(self._too_few(self.implicit[b], [self.implicit[k] for k in sorted(part)]))
-        raise ModelError(f"model '{self.model.name}' is not square:\n" + "\n".join(lines))
+            part = {b, *(k for kind, k in nx.ancestors(graph, ("var", b)) if kind == "var")}
+            lines.append(self._too_few([self.model.symbols[self.implicit[k]] for k in sorted(part)]))
+        counts = f"{len(self.model.equations)} equations for {len(self.variables)} variables"
+        raise ModelError(f"model '{self.model.name}' is not square ({counts}):\n" + "\n".join(lines))
 
     def _too_many(self, part: list[Equation]) -> str:
-        names = ", ".join(f"'{e.name}'" for e in part)
+        names = ", ".join(f"'{e.name}' in block '{e.block}'" for e in part)
+        drop = f" among {names}: drop one of them" if len(part) > 1 else f": drop {names}"
+        free = [f"'{d.symbol}' ({d.name})" for d in self._freeable(part)]
+        hint = f"; or free one of {', '.join(free)}" if free else ""
+        shape = " x ".join(self._count(part[0])) or "scalar"
+        if shape == "scalar" and self.model.numeraire_rule is None:
+            hint += "; or, if it fixes the unit of account, declare it with model.numeraire(...)"
+        return f"  one equation ({shape}) too many{drop}{hint}"
+
+    def _freeable(self, part: list[Equation]) -> list[Declaration]:
+        """Exogenous quantities on which some of the equations depend and that have as many elements."""
         reached = set().union(*(self._reach(self._used(e.lhs) | self._used(e.rhs)) for e in part))
         exprs = [x for e in part for x in (e.lhs, e.rhs)]
         exprs += [self.definitions[v].rhs for v in reached if v in self.definitions]
-        counts = {self._count(e) for e in part}
         inside = {symbol_name(a) for x in exprs for a in declared_atoms(x)}
-        free = [
-            f"'{d.symbol}' ({d.name})"
-            for d in self.model.of_kind(Kind.EXOGENOUS)
-            if d.symbol in inside and self._size(d) in counts
-        ]
-        shape = " x ".join(self._count(part[0])) or "scalar"
-        more = f"; or free one of {', '.join(free)}" if free else ""
-        return f"  one equation ({shape}) too many in {{{names}}}: drop one of them{more}"
+        counts = {self._count(e) for e in part}
+        exogenous = self.model.of_kind(Kind.EXOGENOUS)
+        return [d for d in exogenous if d.symbol in inside and self._size(d) in counts]
 
-    def _too_few(self, variable: str, part: list[str]) -> str:
-        decl = self.model.symbols[variable]
-        shape = " x ".join(decl.dim_names) or "scalar"
-        among = f" (among {', '.join(part)} one equation is missing)" if len(part) > 1 else ""
-        return (
-            f"  no equation determines '{variable}' ({decl.name}, {shape}){among}: "
-            f"add one, or declare '{variable}' exogenous"
-        )
+    def _too_few(self, part: list[Declaration]) -> str:
+        names = ", ".join(f"'{d.symbol}' ({d.name})" for d in part)
+        shape = " x ".join(self._size(part[0])) or "scalar"
+        if len(part) == 1:
+            return f"  one equation ({shape}) too few: nothing determines {names}; add one, or declare it exogenous"
+        return f"  one equation ({shape}) too few for {names}: add one, or declare one of them exogenous"
 
     # ---- core ------------------------------------------------------------------------------------
 
@@ -266,9 +264,12 @@ class _Analysis:
     def _close_loops(self) -> list[Loop]:
         """Solve ``v = rest * v**p`` for v on every loop of monomial definitions; the definition is replaced."""
         loops: list[Loop] = []
-        while cycle := _shortest_cycle(self._monomials(), frozenset(loop.symbol for loop in loops)):
-            loops.append(self._close(min(cycle, key=self.variables.index), set(cycle)))
-        return [loop for loop in loops if loop.exponent != 1]
+        tried: set[str] = set()
+        while cycle := _shortest_cycle(self._monomials(), frozenset(tried)):
+            variable = min(cycle, key=self.variables.index)
+            tried.add(variable)
+            loops += self._close(variable, set(cycle))
+        return loops
 
     def _monomials(self) -> nx.DiGraph:
         graph = nx.DiGraph()
@@ -282,10 +283,13 @@ class _Analysis:
             found = terms(eq.rhs)
             monomial = len(found) == 1 and not found[0].bound
             factors = found[0].factors if monomial else {}
-            self._factors_of[eq.rhs] = [symbol_name(f) for f in factors if isinstance(f, (sp.Indexed, sp.Symbol))]
+            self._factors_of[eq.rhs] = [
+                symbol_name(f) for f in factors if isinstance(f, (sp.Indexed, sp.Symbol))
+            ]
         return self._factors_of[eq.rhs]
 
-    def _close(self, variable: str, cycle: set[str]) -> Loop:
+    def _close(self, variable: str, cycle: set[str]) -> list[Loop]:
+        """Close one loop; one that is not pointwise, or is not monomial as a whole, is left to the core."""
         eq = self.definitions[variable]
         (term,) = terms(eq.rhs)
         while inner := [f for f in term.factors if f != eq.lhs and symbol_name(f) in cycle - {variable}]:
@@ -297,13 +301,14 @@ class _Analysis:
             coefficient = term.coefficient * nested.coefficient**exponent
             term = Term(coefficient, multiply(outer, power(nested.factors, exponent)))
         own = term.factors.get(eq.lhs, sp.S.Zero)
-        if own != 1:
-            root = tidy(1 / (1 - own))
-            rest = {f: e for f, e in term.factors.items() if f != eq.lhs}
-            rhs = term.coefficient**root * product(power(rest, root))
-            self.definitions[variable] = replace(eq, rhs=rhs)
-            self.uses[variable] = self._used(rhs)
-        return Loop(variable, own)
+        rest = {f: e for f, e in term.factors.items() if f != eq.lhs}
+        if own == 1 or variable in self._used(product(rest)):
+            return []
+        root = tidy(1 / (1 - own))
+        rhs = term.coefficient**root * product(power(rest, root))
+        self.definitions[variable] = replace(eq, rhs=rhs)
+        self.uses[variable] = self._used(rhs)
+        return [Loop(variable, own)]
 
 
 def _shortest_cycle(graph: nx.DiGraph, without: frozenset) -> list[str]:
@@ -321,7 +326,7 @@ def _shortest_cycle(graph: nx.DiGraph, without: frozenset) -> list[str]:
     return best
 
 
-def _solve_for(eq: Equation, variable: str, model: Model) -> Equation | None:
+def _solve_for(eq: Equation, variable: str) -> Equation | None:
     """Write a condition as a definition of `variable`, where it occurs once, to the power 1 or -1."""
     for side, other in ((eq.lhs, eq.rhs), (eq.rhs, eq.lhs)):
         found = terms(side)
