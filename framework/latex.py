@@ -16,12 +16,11 @@ from sympy.printing.latex import LatexPrinter, translate
 
 from framework.algebra import match, power, product, summed, terms
 from framework.model import Equation, Model
-from framework.notation import guessed, notation, plain_name, visible
+from framework.notation import guessed, notation, plain_name, role_of, visible
 from framework.sets import Element, free_indices
-from framework.symbols import Declaration, Kind, base, ces, declared_atoms, subscripts, symbol_name
+from framework.symbols import Kind, base, ces, declared_atoms, subscripts, symbol_name
 
 _LINE = 76  # visible characters after which a sum is broken over lines
-_ROLES = {"baseline": "baseline data", "hat": "change", "new": "new level"}
 
 
 class _Printer(LatexPrinter):
@@ -387,8 +386,3 @@ def symbols_to_latex(model: Model) -> str:
         words = [rf"\text{{{_text(w)}}}" if w else "" for w in (decl.name, decl.unit, role_of(decl))]
         rows.append(rf"{notation(decl).with_subscripts()} & {words[0]} & {dims} & {words[1]} & {words[2]} \\")
     return "\\[\\begin{array}{lllll}\n" + "\n".join(rows) + "\n\\end{array}\\]\n"
-
-
-def role_of(decl: Declaration) -> str:
-    """What a symbol is in its model, in words."""
-    return decl.kind.value if decl.role == "plain" else f"{decl.kind.value}, {_ROLES[decl.role]}"

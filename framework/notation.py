@@ -79,3 +79,11 @@ def visible(latex: str) -> str:
     """About the characters that are seen."""
     shown = re.sub(r"\\(?:left|right|Bigl|Bigr|mathrm|mathit|text|hat|bar|frac|quad)(?![a-zA-Z])", "", latex)
     return re.sub(r"[{}^_&\s]", "", re.sub(r"\\[a-zA-Z]+|\\.", "x", shown))
+
+
+def role_of(decl: Declaration) -> str:
+    """What a symbol is in its model, in words: ``"exogenous, new over base"``."""
+    roles = {"baseline": "baseline data", "hat": "new over base", "new": "new level"}
+    if decl.role == "plain":
+        return decl.kind.value
+    return roles[decl.role] if decl.role == "baseline" else f"{decl.kind.value}, {roles[decl.role]}"

@@ -327,7 +327,7 @@ def _shortest_cycle(graph: nx.DiGraph, without: frozenset) -> list[str]:
 
 
 def _solve_for(eq: Equation, variable: str) -> Equation | None:
-    """Write a condition as a definition of `variable`, where it occurs once, to the power 1 or -1."""
+    """Write a condition as a definition of `variable`, where it occurs once, to a power that is never zero."""
     for side, other in ((eq.lhs, eq.rhs), (eq.rhs, eq.lhs)):
         found = terms(side)
         if len(found) != 1 or found[0].bound or variable in {symbol_name(a) for a in declared_atoms(other)}:
@@ -337,9 +337,10 @@ def _solve_for(eq: Equation, variable: str) -> Equation | None:
         if len(hits) != 1 or not isinstance(hits[0], (sp.Indexed, sp.Symbol)):
             continue
         subs, exponent = subscripts(hits[0]), term.factors[hits[0]]
-        if exponent not in (1, -1) or not all(map(is_index, subs)) or set(subs) != set(eq.indices):
+        invertible = exponent in (1, -1) or (hits[0].is_positive and exponent.is_nonzero)
+        if not invertible or not all(map(is_index, subs)) or set(subs) != set(eq.indices):
             continue
         rest = term.coefficient * product({f: e for f, e in term.factors.items() if f != hits[0]})
-        rhs = other / rest if exponent == 1 else rest / other
+        rhs = rest / other if exponent == -1 else (other / rest) ** (1 / exponent)
         return Equation(eq.name, eq.block, hits[0], rhs, True, eq.total)
     return None
