@@ -6,6 +6,10 @@ import pytest
 
 from calibration import armington_baseline, load_table, rare_earths_baseline
 from framework import DataError, Problem, compile_model, hat, solve
+from framework.compile.casadi_backend import Tape
+from framework.compile.ir import Graph, Time
+from framework.compile.numpy_backend import Program
+from framework.symbols import Kind
 from models import armington, rare_earths
 
 POLICIES = {
@@ -95,6 +99,10 @@ def test_zeros_of_the_full_table(systems, official_data):
     product = ca.Function("product", [at, along], [ca.jtimes(f(at), at, along)])
     np.testing.assert_allclose(f(u).full().ravel(), problem.residual(u), rtol=0, atol=1e-13)
     np.testing.assert_allclose(product(u, v).full().ravel(), problem.linearise()(v), rtol=0, atol=1e-12)
+    output = problem.bound.values["G"].ravel()
+    assert (output == 0).any()
+    symbolic = problem.casadi_function(["gross_output"])
+    np.testing.assert_allclose(symbolic(u, output).full().ravel(), problem.residual(u), rtol=0, atol=1e-13)
 
 
 # ---- symbolic parameters -------------------------------------------------------------------------
@@ -110,7 +118,7 @@ def test_symbolic_shock_equals_a_bound_one(systems, baseline, key):
     np.testing.assert_allclose(symbolic(u, given).full().ravel(), bound.residual(u), rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("key", ["trade_elasticity", "ree_elasticity", "variety_elasticity", "input_share"])
+@pytest.mark.parametrize("key", ["trade_elasticity", "ree_elasticity", "variety_productivity"])
 def test_symbolic_datum_equals_a_bound_one(systems, baseline, key):
     system = systems()
     changed = baseline.assign({key: baseline[key] * 0.9})
@@ -118,6 +126,14 @@ def test_symbolic_datum_equals_a_bound_one(systems, baseline, key):
     symbolic = system.bind(baseline, {"export_tax": 0.25}).casadi_function([key])
     u, given = point(bound), changed[key].values.ravel()
     np.testing.assert_allclose(symbolic(u, given).full().ravel(), bound.residual(u), rtol=0, atol=1e-13)
+
+
+def test_all_inputs_may_be_symbolic_at_once(taxed):
+    declared = {d.key: d for d in taxed.system.inputs if d.kind is Kind.PARAMETER}
+    declared |= {d.key: d for d in taxed.system.inputs if d.kind is Kind.EXOGENOUS}
+    f, u = taxed.casadi_function(list(declared)), point(taxed)
+    given = [taxed.bound.values[d.symbol].ravel() for d in declared.values()]
+    np.testing.assert_allclose(f(u, *given).full().ravel(), taxed.residual(u), rtol=0, atol=1e-13)
 
 
 def test_elasticity_of_one_stays_exact_when_symbolic(systems, baseline):
@@ -128,23 +144,26 @@ def test_elasticity_of_one_stays_exact_when_symbolic(systems, baseline):
     np.testing.assert_allclose(value, problem.residual(u), rtol=0, atol=1e-13)
 
 
-def test_cells_that_a_symbolic_datum_empties(systems, baseline):
-    """Shares of an empty total are zero, and so are their derivatives: never 0/0."""
-    shares = baseline["expenditure_share"].copy()
-    shares.loc[{"importer": "JPN", "sector": shares["sector"][0]}] = 0.0
-    output = baseline["gross_output"].copy()
-    output.loc[{"region": "JPN", "sector": output["sector"][0]}] = 0.0
-    bound = systems().bind(
-        baseline.assign(expenditure_share=shares, gross_output=output), {"export_tax": 0.25}
+def test_zero_of_a_symbolic_total():
+    """The share of an empty total is zero, and so is its derivative: never 0/0."""
+    graph, name = Graph(), ("data", "total")
+    total = graph.input(name, ["region"], Time.PRELUDE)
+    nodes = [graph.unary("inverse0", total), graph.unary("iszero", total)]
+    program, given, symbol = (
+        Program(nodes, [], {"region": 3}, {}),
+        np.array([0.0, 2.0, -4.0]),
+        ca.MX.sym("x", 3),
     )
-    symbolic = (
-        systems().bind(baseline, {"export_tax": 0.25}).casadi_function(["expenditure_share", "gross_output"])
-    )
-    u, given = point(bound), (shares.values.ravel(), output.values.ravel())
-    np.testing.assert_allclose(symbolic(u, *given).full().ravel(), bound.residual(u), rtol=0, atol=1e-13)
-    slope = symbolic.factory("slope", symbolic.name_in(), ["jac:residual:gross_output"])(u, *given).full()
-    assert np.isfinite(slope).all()
-    assert np.abs(slope).max() > 0
+    program.set(name, given)
+    program.run(program.steps[Time.PRELUDE])
+    tape = Tape(program, {name: symbol})
+    values = [tape[node] for node in nodes]
+    f = ca.Function("f", [symbol], [*values, *(ca.jacobian(v, symbol) for v in values)])
+    inverse, empty, slope, jump = (x.full() for x in f(given))
+    np.testing.assert_array_equal(inverse.ravel(), program[nodes[0]])
+    np.testing.assert_array_equal(empty.ravel(), program[nodes[1]])
+    np.testing.assert_array_equal(slope, np.diag([0.0, -1 / 4, -1 / 16]))
+    np.testing.assert_array_equal(jump, np.zeros((3, 3)))
 
 
 def test_slope_of_the_residual_in_the_tax(systems, baseline, taxed):
