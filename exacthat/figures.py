@@ -18,6 +18,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
@@ -27,7 +28,12 @@ from exacthat.display import RESOLUTION, by_variant, long_name, number, percent
 COLUMN_WIDTH = 3.5
 BAR_HEIGHT = 0.145
 NAME_WIDTH = 24
+MOST_BARS = 16
+"""Rows up to which bars with their values fit on a page; more rows are drawn as marks."""
+
 COLOURS = ("#c9c9c9", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9")
+
+MARKERS: dict[str, str] = dict(zip(COLOURS, "osD^vP", strict=True))
 
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -127,7 +133,7 @@ def _bias_plot(results: xr.Dataset, scenario: str) -> Plot:
     if idle:
         note += f" Sectors without a change are not shown: {', '.join(idle)}."
     colours = {str(v): COLOURS[i % len(COLOURS)] for i, v in enumerate(values["variant"].values)}
-    figure = _bars(shown, "sector", colours)
+    figure = _chart(shown, "sector", colours)
     title = f"Change in the innovation bias outside China: {scenario}"
     return Plot(file_name("innovation-bias", scenario), title, note, scenario, figure)
 
@@ -140,7 +146,7 @@ def _regional_plot(results: xr.Dataset, key: str, scenario: str) -> Plot:
     note = f"Relative change in {name}, in percent of the baseline economy, in response to {_setting(results, scenario)}."
     colours = {str(v): COLOURS[i % len(COLOURS)] for i, v in enumerate(values["variant"].values)}
     title = f"Effect on {name}: {scenario}"
-    return Plot(file_name(key, scenario), title, note, scenario, _bars(values, "region", colours))
+    return Plot(file_name(key, scenario), title, note, scenario, _chart(values, "region", colours))
 
 
 def power_of_unit(largest: float) -> int:
@@ -148,34 +154,29 @@ def power_of_unit(largest: float) -> int:
     return 0 if largest >= 0.01 or largest == 0 else 3 * math.floor((math.log10(largest) + 2) / 3)
 
 
-def _bars(values: xr.DataArray, dim: str, colours: dict[str, str]) -> Figure:
-    """Horizontal bars: a group for each label of `dim`, a bar and its value for each variant (percent)."""
-    variants, labels = list(values["variant"].values), [str(x) for x in values[dim].values]
+def _chart(values: xr.DataArray, dim: str, colours: dict[str, str]) -> Figure:
+    """Draw changes in percent: a row for each label of `dim`, a bar or a mark for each variant."""
+    variants, labels = [str(v) for v in values["variant"].values], [str(x) for x in values[dim].values]
     data = np.where(abs(values) > RESOLUTION, values.transpose("variant", dim).values, 0.0)
-    largest = float(abs(data).max()) if data.size else 0.0
-    power = power_of_unit(largest)
+    power = power_of_unit(float(abs(data).max(initial=0.0)))
     data = data / 10.0**power
-    rows = max(1, len(labels)) * (len(variants) + 0.9)
+    wide = len(labels) <= MOST_BARS
+    row = len(variants) + 0.9 if wide else 1.0
+    centre = np.arange(len(labels)) * row
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(COLUMN_WIDTH, 0.75 + BAR_HEIGHT * rows), layout="constrained")
+        figure = Figure(
+            figsize=(COLUMN_WIDTH, 0.75 + BAR_HEIGHT * row * max(1, len(labels))), layout="constrained"
+        )
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
-        centre = np.arange(len(labels)) * (len(variants) + 0.9)
         for k, variant in enumerate(variants):
-            place = centre + k
-            axes.barh(place, data[k], height=0.92, color=colours[str(variant)], label=str(variant), zorder=2)
-            for y, x in zip(place, data[k], strict=True):
-                axes.annotate(
-                    number(float(x)), (x, y), xytext=(2.5 if x >= 0 else -2.5, 0), textcoords="offset points",
-                    ha="left" if x >= 0 else "right", va="center_baseline", fontsize=5.5, color="#333333",
-                )  # fmt: skip
-        names = [textwrap.fill(label, NAME_WIDTH) for label in labels]
-        axes.set_yticks(centre + (len(variants) - 1) / 2, names)
-        axes.invert_yaxis()
+            place = centre + (k - (len(variants) - 1) / 2 if wide else 0)
+            (_bars if wide else _marks)(axes, place, data[k], colours[variant], variant)
+        axes.set_yticks(centre, [textwrap.fill(label, NAME_WIDTH) for label in labels])
+        axes.set_ylim(row * (len(labels) - 0.4), -0.6 * row)
         axes.axvline(0, color="#333333", linewidth=0.6, zorder=3)
-        axes.grid(axis="x", zorder=0)
+        axes.grid(axis="x" if wide else "both", zorder=0)
         axes.set_xlim(*_limits(data))
-        axes.margins(y=0.02)
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}".replace("-", "\N{MINUS SIGN}")))
         unit = "percent" if power == 0 else rf"$10^{{{power}}}$ percent"
@@ -186,6 +187,23 @@ def _bars(values: xr.DataArray, dim: str, colours: dict[str, str]) -> Figure:
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
     return figure
+
+
+def _bars(axes: Axes, place: np.ndarray, data: np.ndarray, colour: str, variant: str) -> None:
+    """Draw the bars of one variant, each with its value."""
+    axes.barh(place, data, height=0.92, color=colour, label=variant, zorder=2)
+    for y, x in zip(place, data, strict=True):
+        axes.annotate(
+            number(float(x)), (x, y), xytext=(2.5 if x >= 0 else -2.5, 0), textcoords="offset points",
+            ha="left" if x >= 0 else "right", va="center_baseline", fontsize=5.5, color="#333333",
+        )  # fmt: skip
+
+
+def _marks(axes: Axes, place: np.ndarray, data: np.ndarray, colour: str, variant: str) -> None:
+    """Draw one mark for each label, where bars would not fit on a page."""
+    marker = MARKERS[colour]
+    axes.plot(data, place, marker, color=colour, markeredgecolor="#333333", markeredgewidth=0.3,
+              markersize=4, label=variant, zorder=4)  # fmt: skip
 
 
 def _limits(data: np.ndarray) -> tuple[float, float]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from framework import Model
 
 DEFAULT_TABLE = "wiod2009-5x14"
-CALIBRATED: dict[str, Callable[[xr.Dataset, calibration.Parameters], xr.Dataset]] = {
+CALIBRATED: dict[str, Callable[..., xr.Dataset]] = {
     "armington": calibration.armington_baseline,
     "caliendo-parro": calibration.caliendo_parro_baseline,
     "rare-earths": calibration.rare_earths_baseline,
@@ -107,6 +107,10 @@ def load_baseline(model: Model, study: Study, data: str | None = None) -> Baseli
     folder = data if data is not None and Path(data).is_dir() else None
     source = (data if folder is None else None) or _beside(study)
     if source is not None and source.endswith(".nc") and not _is_table(Path(source)):
+        if study.inventories != "keep":
+            raise ScenarioError(
+                f"'{source}' is no input-output table, so inventories do not apply; leave the key out."
+            )
         return Baseline(_with_parameters(read_dataset(Path(source)), study.parameters, model, study))
     if study.model in CALIBRATED:
         return _calibrated(study, source or DEFAULT_TABLE, folder)
@@ -153,7 +157,9 @@ def _calibrated(study: Study, source: str, folder: str | None) -> Baseline:
     parameters = defaults.override(
         {k: v for k, v in study.parameters.items() if v not in (defaults[k].value, defaults[k].table)}
     )
-    data = CALIBRATED[study.model](calibration.load_table(source, folder), parameters)
+    data = CALIBRATED[study.model](
+        calibration.load_table(source, folder), parameters, inventories=study.inventories
+    )
     table = parameters.to_frame()
     return Baseline(data, table.loc[[k in data or f"source_of_{k}" in data.attrs for k in table.index]])
 

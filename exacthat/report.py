@@ -59,6 +59,7 @@ def render(outcome: Outcome, plots: list[Plot]) -> str:
         sector_tables=_sector_tables(results, scenarios),
         counts=_counts(outcome),
         structure=outcome.structure.to_text(),
+        latex=outcome.model.to_latex(),
         assumptions=assumptions(outcome.model.name),
         parameters=json.loads(results.attrs["parameters"]),
         data=_data(results),

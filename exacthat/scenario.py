@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import (
     BaseModel,
@@ -63,6 +63,8 @@ class Study(BaseModel):
         Name of a built-in model, or path of a model file.
     data : str or None
         Name of a shipped table, or path of a table or NetCDF data set.
+    inventories : {"keep", "in-deficit", "clip"}
+        What becomes of inventory changes in an input-output table; see `calibration.goods_accounts`.
     parameters : dict
         Values that replace the defaults: a number, numbers by label, or the name of an alternative.
     scenario : list of Scenario
@@ -80,6 +82,7 @@ class Study(BaseModel):
 
     model: StrictStr
     data: StrictStr | None = None
+    inventories: Literal["keep", "in-deficit", "clip"] = "keep"
     parameters: dict[str, Number | StrictStr | Table] = {}
     scenario: Annotated[list[Scenario], Field(min_length=1)]
     _source: str = PrivateAttr("scenario file")
@@ -229,7 +232,9 @@ def plan(study: Study, model: Model) -> list[Case]:
     ]
 
 
-TOP_LEVEL = "A scenario file has: model, data, the model's variant groups, [parameters] and [[scenario]]."
+TOP_LEVEL = (
+    "A scenario file has: model, data, inventories, the model's variant groups, [parameters], [[scenario]]."
+)
 
 
 def _chosen_variants(study: Study, model: Model) -> dict[str, list[str]]:
@@ -341,6 +346,8 @@ def _advice(violation: Mapping[str, Any], section: str, key: str) -> str:
         return f"'{key}' takes a finite number, a table of numbers by label, or a name in quotes."
     if key == "scenario":
         return "'scenario' takes at least one table; write [[scenario]] and below it name = \"...\"."
+    if key == "inventories":
+        return f'\'inventories\' is {violation["input"]!r}; it is one of "keep", "in-deficit", "clip".'
     if key in {"model", "data"}:
         return f"'{key}' takes one text in quotes."
     return f"'{key}' is not a variant group with a list of names in quotes. {TOP_LEVEL}"

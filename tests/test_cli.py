@@ -105,20 +105,9 @@ def test_the_summary_shows_percent_changes_of_every_scenario(rare_earths, result
     assert number(change) in stdout
 
 
-def test_a_file_with_the_defaults_gives_the_same_as_no_file(results, tmp_path):
-    file = ROOT / "exacthat" / "data" / "rare-earths.toml"
-    result = invoke("run", file, "--out", tmp_path / "out")
-    assert result.exit_code == 0, result.output
-    again = xr.load_dataset(tmp_path / "out" / "results.nc", engine="h5netcdf")
+def test_a_file_with_the_defaults_gives_the_same_as_no_file(results):
+    again = exacthat.run.run_scenarios(ROOT / "exacthat" / "data" / "rare-earths.toml")
     xr.testing.assert_equal(results, again)
-
-
-def test_run_scenarios_is_the_same_from_python(results):
-    study = exacthat.run.default_study("rare-earths").only(["tax"])
-    again = exacthat.run.solve_study(study).results
-    xr.testing.assert_equal(
-        results[["real_gdp", "innovation_bias"]].sel(scenario=["tax"]), again[["real_gdp", "innovation_bias"]]
-    )
 
 
 def test_existing_results_are_kept_unless_forced(rare_earths):
@@ -278,6 +267,22 @@ def test_an_error_in_a_users_code_is_shown_with_its_traceback(tmp_path, monkeypa
     (tmp_path / "bad.py").write_text("model = 1 / 0\n")
     result = invoke("check", "bad.py")
     assert isinstance(result.exception, ZeroDivisionError)
+
+
+def test_inventories_do_not_apply_to_a_data_set_of_ones_own(own_model):
+    shock = ["--shock", "trade_cost=1.1", "--inventories", "clip"]
+    result = invoke("run", "own_model.py", "--data", "own_model.nc", *shock, "--out", "out")
+    assert result.exit_code == 1
+    assert "'own_model.nc' is no input-output table, so inventories do not apply" in message(result)
+
+
+def test_a_folder_of_official_files_may_be_the_data(official_data, tmp_path):
+    result = invoke(
+        "run", "armington", "--data", official_data, "--shock", "trade_cost=1.1", "--out", tmp_path / "out"
+    )
+    assert result.exit_code == 0, result.output
+    found = xr.load_dataset(tmp_path / "out" / "results.nc", engine="h5netcdf")
+    assert found.region.values.tolist() == ["CHN", "EU27", "JPN", "USA", "ROW"]
 
 
 def test_a_data_set_with_a_misspelt_label_is_explained(own_model):

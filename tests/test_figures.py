@@ -58,6 +58,17 @@ def test_a_scenario_without_effect_is_drawn_as_zeros():
     assert "<svg" in plots[0].svg
 
 
+def test_many_rows_are_marks_that_fit_on_a_page():
+    results = synthetic_results()
+    many = results.isel(region=np.arange(40) % 5).assign_coords(region=[f"R{k}" for k in range(40)])
+    plot = next(p for p in draw(many) if p.name == "real-gdp-price")
+    assert plot.figure.get_size_inches()[1] < 9
+    (axes,) = plot.figure.axes
+    marks = np.array([line.get_xdata() for line in axes.lines if len(line.get_xdata()) == 40])
+    assert np.allclose(marks, 100 * (many.real_gdp.sel(scenario="price") - 1))
+    assert len({line.get_marker() for line in axes.lines[:3]}) == 3
+
+
 def test_files_are_print_quality_and_the_same_every_time(plots, tmp_path):
     before = dict(mpl.rcParams)
     plot = plots["real-gdp-tax"]

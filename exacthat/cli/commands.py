@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -22,6 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+Inventories = Literal["keep", "in-deficit", "clip"]
 ModelArgument = Annotated[
     str, typer.Argument(metavar="MODEL", help="Name of a built-in model, or a .py file.")
 ]
@@ -63,6 +64,9 @@ def run(
     data: Annotated[
         str | None, typer.Option("--data", help="Data set (.nc), table, or name of a shipped table.")
     ] = None,
+    inventories: Annotated[
+        Inventories | None, typer.Option(help="What becomes of inventory changes in an input-output table.")
+    ] = None,
     scenario: Annotated[
         list[str] | None,
         typer.Option("--scenario", metavar="NAME", help="Solve only this scenario; may be repeated."),
@@ -84,6 +88,8 @@ def run(
 
     require_free(out_dir, force)
     study = _study(what, scenarios, shock or [])
+    if inventories:
+        study = study.model_copy(update={"inventories": inventories})
     if scenario:
         study = study.only(scenario)
     outcome = solve_study(study, data=data, track=progress)
