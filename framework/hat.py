@@ -92,7 +92,7 @@ class _Transform:
             if decl.kind in (Kind.VARIABLE, Kind.EXOGENOUS):
                 new = _change(decl)
                 changes[new.symbol] = new
-            start = decl.level and decl.kind is Kind.EXOGENOUS  # where a new level that is not given comes from
+            start = decl.level and decl.observed  # where a new level that is not given comes from
             if decl.symbol in used or start:
                 data[decl.symbol] = replace(decl, kind=Kind.PARAMETER, role="baseline", observed=True)
         return {**changes, **data}
@@ -285,7 +285,7 @@ def _list(names: list[str]) -> str:
 def _change(decl: Declaration) -> Declaration:
     """Declaration of the change of a symbol."""
     if decl.level:
-        default = decl.key if decl.kind is Kind.EXOGENOUS else None
+        default = decl.key if decl.observed else None
         return replace(decl, symbol=decl.symbol + "_new", role="new", default=default, observed=False)
     default = 1.0 if decl.kind is Kind.EXOGENOUS else None
     return replace(

@@ -12,6 +12,7 @@ from sympy import KroneckerDelta, Product, Sum
 
 from framework import Model, base
 from models.rare_earths import technology
+from models.rare_earths.outcomes import income_outcomes, sector_outcomes
 
 
 def rare_earths() -> Model:
@@ -31,7 +32,8 @@ def rare_earths() -> Model:
     _trade(m)
     _accounts(m)
     _ree_market(m)
-    _outcomes(m)
+    income_outcomes(m)
+    sector_outcomes(m)
     m.closure(ree_export_ratio="export_tax", ree_price_ratio="export_tax")
     return m
 
@@ -205,77 +207,3 @@ def _ree_market(m: Model) -> None:
         m.define(m["zX"], XR / base(XR))
         m.define(m["zq"], qW / m["w"][U])
     m.normalise(qW, 1)
-
-
-def _outcomes(m: Model) -> None:
-    """Outcomes of the slides and of docs/rare_earths.md, as ordinary named expressions of the model."""
-    region, sector = m.sets["region"], m.sets["sector"]
-    rs = [region, sector]
-    (n, i, j), (s, k) = region.indices("n i j"), sector.indices("s k")
-    C = region.element("CHN", "ree_exporter")
-    with m.block("outcomes"):
-        P_C = m.variable("P_C", [region], "consumption price", latex="P^C")
-        C_n = m.variable("C", [region], "real consumption")
-        Y = m.variable("Y", [region], "gdp", unit="million USD")
-        F = m.variable("F", [region], "factor income", unit="million USD")
-        Ya = m.variable(
-            "Y_a", [region], "real gdp", latex="Y^{a}", description="double-deflated Laspeyres volume index"
-        )
-        Yb = m.variable(
-            "Y_b",
-            [region],
-            "real gdp deflated",
-            latex="Y^{b}",
-            description="GDP deflated by the consumption price",
-        )
-        Yc = m.variable(
-            "Y_c",
-            [region],
-            "real gdp factor",
-            latex="Y^{c}",
-            description="factor income deflated by the consumption price",
-        )
-        B = m.variable(
-            "B",
-            [sector],
-            "innovation bias abroad",
-            level=True,
-            unit="percent",
-            description="change of A_R/A_L outside the REE exporter, weighted with baseline GDP",
-        )
-        E = m.variable("E", rs, "exports", unit="million USD")
-        T = m.variable(
-            "T",
-            rs,
-            "total factor productivity",
-            description="value added a unit of cost, at baseline factor prices",
-        )
-        I, P, G, x, q, r, R = (m[v] for v in ("I", "P", "G", "x", "q", "r", "R"))
-        m.define(P_C[n], Product(P[n, s] ** m["alpha"][n, s], s))
-        m.define(C_n[n], I[n] / P_C[n])
-        m.define(Y[n], I[n] - m["D"][n])
-        m.define(F[n], m["w"][n] * m["L"][n] + q[n] * R[n] + Sum(m["V"][n, s], s) / m["beta"])
-        m.define(
-            Ya[i],
-            Sum(base(x[i, s]) * G[i, s] / x[i, s], s)
-            - Sum(m["nu_k"][i, k, s] * G[i, s] * base(P[i, k]) / P[i, k], k, s)
-            + base(q[i]) * R[i]
-            - Sum(base(q[i]) * r[i, s], s),
-        )
-        m.define(Yb[n], Y[n] / P_C[n])
-        m.define(Yc[n], F[n] / P_C[n])
-        abroad = 1 - KroneckerDelta(i, C)
-        weight = Sum((1 - KroneckerDelta(j, C)) * base(Y[j]), j)
-        m.define(B[s], 100 * Sum(abroad * base(Y[i]) * m["a"][i, s] / base(m["a"][i, s]), i) / weight - 100)
-        m.define(
-            E[i, s],
-            Sum((1 - KroneckerDelta(n, i)) * m["pi"][n, i, s] * m["X"][n, s] / (1 + m["tau"][n, i, s]), n),
-        )
-        eps, gamma = m["epsilon"][s], m["gamma"][s]
-        at_base_R = m["P_R"][i, s] * base(q[i]) / q[i]
-        at_base_L = m["P_L"][i, s] * base(m["w"][i]) / m["w"][i]
-        m.define(
-            T[i, s],
-            base(m["c"][i, s])
-            * (gamma * at_base_R ** (1 - eps) + (1 - gamma) * at_base_L ** (1 - eps)) ** (-1 / (1 - eps)),
-        )
