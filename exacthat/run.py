@@ -125,10 +125,7 @@ def _solve_case(case: Case, study: Study, system: System, data: xr.Dataset, repo
     try:
         solution = solve(system.bind(data, shocks, case.elements))
     except SolveError as error:
-        raise SolveError(
-            f"{case.label}: {error}\nNo results are reported. The economy may not be able to reach "
-            f"{', '.join(f'{k} = {v}' for k, v in case.shocks.items())}: try a value nearer to the baseline."
-        ) from error
+        raise SolveError(f"{case.label}: {error}\nNo results are reported.") from error
     fixed = {
         key: shocks.get(key, before(given[key], data)).assign_attrs(about(given[key]))
         for key in sorted(reported & given.keys())

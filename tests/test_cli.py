@@ -145,8 +145,7 @@ def test_a_run_that_ends_early_leaves_no_results(tmp_path, monkeypatch, error):
     assert list(tmp_path.iterdir()) == []
     if isinstance(error, SolveError):
         expected = "error: tax, technology fixed-effort: residual 1e-3 is above its bound 1e-10 No results are reported."
-        assert expected in message(result)
-        assert "export_tax = 0.25: try a value nearer to the baseline" in message(result)
+        assert message(result) == expected
 
 
 @pytest.mark.parametrize(
@@ -155,8 +154,8 @@ def test_a_run_that_ends_early_leaves_no_results(tmp_path, monkeypatch, error):
         ("ree_export_ratio=-0.5", "ree_export_ratio is -0.5, below its lower bound 0."),
         ("ree_price_ratio=0", "ree_price_ratio is new over baseline and must be positive"),
         ("ree_price_ratio=1000", "shock, technology exogenous: model 'rare-earths' was not solved"),
-        ("ree_price_ratio=1000", "FAILED 'ree_exports' at least 0"),
-        ("ree_export_ratio=5", "reach ree_export_ratio = 5: try a value nearer to the baseline."),
+        ("ree_price_ratio=1000", "FAILED 'ree_exports' at least its bound"),
+        ("ree_export_ratio=5", "FAILED residual of 'ree export ratio'"),
         ("export_tx=0.25", "unknown key 'export_tx'. Did you mean 'export_tax'?"),
         ("numeraire_region='USA'", "the scenario changes nothing"),
         (
