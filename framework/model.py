@@ -134,9 +134,12 @@ class Model:
     def _declare(self, symbol: str, dims: Sequence[Set], name: str, kind: Kind, about: dict[str, Any]) -> Any:
         decl = Declaration(symbol=symbol, dims=tuple(dims), name=name or symbol, kind=kind, **about)
         clash = next((d for d in self.symbols.values() if d.key == decl.key), None)
-        if symbol in self.symbols or clash is not None:
-            taken = f"symbol '{symbol}'" if symbol in self.symbols else f"name '{decl.name}'"
-            raise ModelError(f"model '{self.name}': {taken} is declared twice; choose another")
+        if symbol in self.symbols:
+            raise ModelError(f"model '{self.name}': symbol '{symbol}' is declared twice; choose another")
+        if clash is not None:
+            raise ModelError(
+                f"model '{self.name}': '{symbol}' and '{clash.symbol}' have the name '{decl.key}'; choose another"
+            )
         for position, dim in enumerate(dims):
             if dim.root not in self.sets:
                 raise ModelError(

@@ -21,6 +21,7 @@ from framework.errors import ModelError, did_you_mean
 from framework.model import Equation, Model
 from framework.sets import is_index, root_of
 from framework.symbols import Declaration, Kind, declared_atoms, subscripts, symbol_name
+from framework.validate import check_declared
 
 _NOMINAL = 20  # elements a set is taken to have where the sizes of cores are compared
 
@@ -72,6 +73,7 @@ def analyse(model: Model) -> Structure:
         If there are too many or too few equations: the message names them, with what could be dropped,
         freed or fixed.
     """
+    check_declared(model)
     return _Analysis(model).run()
 
 
@@ -129,9 +131,13 @@ class _Analysis:
     def _check_numeraire(self) -> None:
         rule, names = self.model.numeraire_rule, [e.name for e in self.model.equations]
         if rule and rule.redundant not in names:
+            conditions = ", ".join(f"'{e.name}'" for e in self.conditions)
             raise ModelError(
                 f"numeraire of model '{self.model.name}': no equation is named '{rule.redundant}'."
-                + did_you_mean(rule.redundant, names)
+                + (
+                    did_you_mean(rule.redundant, names)
+                    or (conditions and f" The conditions are {conditions}.")
+                )
             )
 
     # ---- matching --------------------------------------------------------------------------------

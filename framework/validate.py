@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -12,6 +12,9 @@ from framework.errors import ModelError, did_you_mean
 from framework.printing import Place, show
 from framework.sets import Element, Part, bound_indices, free_indices, is_index, root_of
 from framework.symbols import Declaration, declared_atoms, subscripts, symbol_name
+
+if TYPE_CHECKING:
+    from framework.model import Model
 
 Fail = Callable[[str, Place], NoReturn]
 
@@ -42,13 +45,26 @@ def check_equation(
         )
 
 
+def check_declared(model: Model) -> None:
+    """Raise ModelError if an equation uses a symbol that no block declares any more."""
+    for eq in model.equations:
+        used = {symbol_name(a): a for side in (eq.lhs, eq.rhs) for a in declared_atoms(side)}
+        for name in sorted(set(used) - set(model.symbols)):
+            sign = ":=" if eq.defines else "="
+            raise ModelError(
+                f"equation '{eq.name}' in block '{eq.block}': symbol '{name}' is not declared any more; "
+                f"replace this block too\n{show(eq.lhs, sign, eq.rhs, Place(used[name]))}"
+            )
+
+
 def _check_atom(atom: sp.Expr, symbols: Mapping[str, Declaration], fail: Fail) -> None:
     name = symbol_name(atom)
     if name not in symbols:
         fail(f"symbol '{name}' is not declared.{did_you_mean(name, symbols)}", Place(atom))
     decl, subs = symbols[name], subscripts(atom)
     if len(subs) != len(decl.dims):
-        fail(f"'{name}' {_needs(decl)}, but is given {len(subs)}", Place(atom))
+        given = f"{len(subs)} subscript{'s' if len(subs) > 1 else ''}" if subs else "none"
+        fail(f"'{name}' {_needs(decl)}, but is given {given}", Place(atom))
     for position, (sub, dim) in enumerate(zip(subs, decl.dims, strict=True)):
         place = Place(atom, subscript=position)
         root = _root(sub)
