@@ -33,10 +33,10 @@ def percent(values: xr.DataArray) -> xr.DataArray:
 
 
 def by_variant(values: xr.DataArray, results: xr.Dataset) -> xr.DataArray:
-    """Put every variant group into one leading dim ``variant`` with readable labels."""
+    """Put every variant group into one leading dim ``variant``; its label is empty for a model without groups."""
     groups = json.loads(results.attrs["variant_groups"])
     if not groups:
-        return values.expand_dims(variant=["model"])
+        return values.expand_dims(variant=[""])
     stacked = values.stack(variant=groups)
     labels = [", ".join(label) for label in stacked.indexes["variant"]]
     return stacked.drop_vars(["variant", *groups]).assign_coords(variant=labels).transpose("variant", ...)

@@ -101,6 +101,12 @@ def draw(results: xr.Dataset) -> list[Plot]:
     return plots
 
 
+def _colours(values: xr.DataArray) -> dict[str, str]:
+    """Return the colour of each variant; a model without variants has the strongest one."""
+    variants = [str(v) for v in values["variant"].values]
+    return {v: COLOURS[(i if len(variants) > 1 else 1) % len(COLOURS)] for i, v in enumerate(variants)}
+
+
 def _setting(results: xr.Dataset, scenario: str) -> str:
     return str(results["setting"].sel(scenario=scenario).item())
 
@@ -132,7 +138,7 @@ def _bias_plot(results: xr.Dataset, scenario: str) -> Plot:
         note += f" Not shown because nothing changes: {', '.join(fixed)} technology."
     if idle:
         note += f" Sectors without a change are not shown: {', '.join(idle)}."
-    colours = {str(v): COLOURS[i % len(COLOURS)] for i, v in enumerate(values["variant"].values)}
+    colours = _colours(values)
     figure = _chart(shown, "sector", colours)
     title = f"Change in the innovation bias outside China: {scenario}"
     return Plot(file_name("innovation-bias", scenario), title, note, scenario, figure)
@@ -144,7 +150,7 @@ def _regional_plot(results: xr.Dataset, key: str, scenario: str) -> Plot:
     values = by_variant(percent(array.sel(scenario=scenario)), results)
     name = long_name(array)
     note = f"Relative change in {name}, in percent of the baseline economy, in response to {_setting(results, scenario)}."
-    colours = {str(v): COLOURS[i % len(COLOURS)] for i, v in enumerate(values["variant"].values)}
+    colours = _colours(values)
     title = f"Effect on {name}: {scenario}"
     return Plot(file_name(key, scenario), title, note, scenario, _chart(values, "region", colours))
 

@@ -25,8 +25,8 @@ def require_free(out: Path, force: bool) -> Path:
         is missing or cannot be written to.
     """
     out = out.resolve()
-    if out.is_file():
-        raise OutputError(f"'{out}' is a file; choose a folder with --out.")
+    if out.exists() and not out.is_dir():
+        raise OutputError(f"'{out}' is not a folder; choose one with --out.")
     if Path.cwd().is_relative_to(out):
         raise OutputError(f"'{out}' holds the working directory; choose a folder of its own with --out.")
     if out.exists() and not force:

@@ -83,7 +83,8 @@ def sentences(results: xr.Dataset, scenario: str) -> list[str]:
         ends = []
         for at in (int(np.argmin(values.values)), int(np.argmax(values.values))):
             end = values.stack(all=list(values.dims))[at]
-            ends.append(f"{summary.cell(float(end))} ({end[dim].item()}, {end['variant'].item()})")
+            place = ", ".join(filter(None, [str(end[dim].item()), str(end["variant"].item())]))
+            ends.append(f"{summary.cell(float(end))} ({place})")
         unit = "percent" if is_ratio(array) else summary.unit_shown(array)
         out.append(f"{long_name(array)} between {ends[0]} and {ends[1]} {unit}".removesuffix(" 1").rstrip())
     return out

@@ -54,8 +54,14 @@ def assemble(
 
 
 def _setting(scenario: Scenario) -> str:
-    """Return what a scenario sets, in words."""
-    return ", ".join(f"{key} = {value}" for key, value in scenario.settings.items())
+    """Return what a scenario sets, as it is written in a file."""
+    return ", ".join(f"{key} = {_written(value)}" for key, value in scenario.settings.items())
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{label} = {_written(inner)}" for label, inner in value.items()) + " }"
+    return str(value)
 
 
 def cushioning_index(real_consumption: xr.DataArray) -> xr.DataArray:

@@ -91,8 +91,9 @@ def test_a_failure_of_the_swap_itself_restores_the_old_folder(tmp_path, monkeypa
 
 def test_a_file_or_the_working_directory_is_never_replaced(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("mine")
-    with pytest.raises(OutputError, match="is a file; choose a folder with --out"):
-        require_free(tmp_path / "file", force=True)
+    for out in (tmp_path / "file", Path("/dev/full")):
+        with pytest.raises(OutputError, match="is not a folder; choose one with --out"):
+            require_free(out, force=True)
     monkeypatch.chdir(tmp_path)
     for out in (Path(), Path("..")):
         with pytest.raises(OutputError, match="holds the working directory"):

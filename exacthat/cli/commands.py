@@ -114,8 +114,8 @@ def check(
     declared = _choose(load_model(model), variant or [])
     out.print(f"[bold]{declared.name}[/bold]: {declared.title}", highlight=False, soft_wrap=True)
     out.print(analyse(hat(declared)).to_text(), highlight=False, markup=False, soft_wrap=True)
-    show_pairs([(k, ", ".join(v)) for k, v in declared.variants.items()], "variants")
-    show_pairs([(k, f"given instead of {v}") for k, v in declared.closures.items()], "closures")
+    if declared.variants:
+        show_pairs([(k, ", ".join(v)) for k, v in declared.variants.items()], "variants")
     if data is not None or model in CALIBRATED:
         _replicate(declared, model, data)
 

@@ -70,9 +70,8 @@ def progress(cases: Sequence[Case]) -> Iterator[Case]:
 
 def show_outcome(title: str, tables: Sequence[Table]) -> None:
     """Print one outcome: a section for each scenario, a row for each label, a column for each variant."""
-    shown = RichTable(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
-    )
+    out.print(Text(title, style="bold"))
+    shown = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
     shown.add_column("scenario")
     shown.add_column(tables[0].corner)
     for _, columns in tables[0].columns:
