@@ -255,8 +255,9 @@ class _Printer(LatexPrinter):
 
 
 def _joint_power(exponent: sp.Expr, members: list[tuple[sp.Expr, int]]) -> sp.Expr:
-    """One power of a product; its exponent has the sign that most members have."""
-    flip = -1 if sum(sign for _, sign in members) < 0 else 1
+    """One power of a product, most of whose members stand above the bar; without a minus if as many stand below."""
+    majority = sum(sign for _, sign in members)
+    flip = -1 if majority < 0 or (majority == 0 and exponent.could_extract_minus_sign()) else 1
     inner = sp.Mul(*(sp.Pow(b, sign * flip) for b, sign in members))
     return sp.Pow(inner, exponent * flip, evaluate=False)
 

@@ -50,7 +50,7 @@ def plain_name(decl: Declaration) -> str:
 def guessed(symbol: str) -> Notation:
     """Notation of a symbol without declared LaTeX: Greek names, and ``A_R`` as A with subscript R."""
     name, sup, sub = split_super_sub(symbol)
-    core = translate(name)
+    core = translate("lamda" if name == "lam" else name)  # lambda is a word of Python
     if len(core) > 1 and not core.startswith(("\\", "{")):
         core = rf"\mathit{{{core}}}"
     return Notation(core, tuple(_word(s) for s in sub), tuple(_word(s) for s in sup))

@@ -310,7 +310,7 @@ def test_a_closure_that_fixes_what_nothing_else_determines_is_explained():
 # ---- report --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("technology", "policy"), zip(TECHNOLOGIES, POLICIES, strict=True))
+@pytest.mark.parametrize(("technology", "policy"), list(zip(TECHNOLOGIES, POLICIES, strict=True)))
 def test_structure_of_rare_earths_in_words(technology, policy):
     text = str(analyse(hats(technology).swap(**POLICIES[policy])))
     assert_expected("structures", f"rare earths in hats, {technology}, {policy}", text)
