@@ -10,7 +10,7 @@ from sympy.core.function import AppliedUndef
 
 from framework.errors import ModelError, did_you_mean
 from framework.printing import Place, show
-from framework.sets import Element, Part, bound_indices, free_indices, is_index, root_of
+from framework.sets import SIZE_PREFIX, Element, Part, bound_indices, free_indices, is_index, root_of
 from framework.symbols import Declaration, declared_atoms, subscripts, symbol_name
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ def _check_use(expr: sp.Basic, symbols: Mapping[str, Declaration], fail: Fail) -
         if name not in symbols:
             fail(f"symbol '{name}' is not declared.{did_you_mean(name, symbols)}", Place(expr))
         fail(f"'{name}' {_needs(symbols[name])}, but is given none", Place(expr))
+    if isinstance(expr, sp.Symbol) and expr.is_integer and expr.name.startswith(SIZE_PREFIX):
+        fail("the size of a set has no place in an equation; count its elements with Sum(1, i)", Place(expr))
     if isinstance(expr, AppliedUndef):
         fail(f"function '{expr.func}' has no meaning; use the functions of sympy", Place(expr))
     if isinstance(expr, sp.KroneckerDelta):

@@ -13,6 +13,7 @@ WRONG = {
     "unknown scalar": lambda t: t.m.define(t.w[t.i], t.L[t.i] * sp.Symbol("tau")),
     "unknown integer": lambda t: t.m.define(t.w[t.i], t.L[t.i] * sp.Symbol("regions", integer=True)),
     "unknown symbol without indices": lambda t: t.m.define(t.w[t.i], t.L[t.i] * sp.IndexedBase("Lab")),
+    "size of a set": lambda t: t.m.define(t.Y, Sum(t.w[t.i], t.i) / t.region.size),
     "undefined function": lambda t: t.m.define(t.w[t.i], sp.Function("f")(t.L[t.i])),
     "too few subscripts": lambda t: t.m.define(
         t.w[t.i], Sum(t.pi[t.n, t.i] * t.X[t.n, t.s], t.n, t.s) / t.L[t.i]
@@ -87,7 +88,7 @@ def test_what_is_allowed():
     t = symbols_only()
     delta = KroneckerDelta(t.i, t.china)
     t.m.define(
-        t.w[t.i], t.w[t.china] ** delta * Sum(t.X[t.i, t.metals] / t.region.size, t.n) * (1 + t.t) ** delta
+        t.w[t.i], t.w[t.china] ** delta * Sum(t.X[t.i, t.metals] / Sum(1, t.j), t.n) * (1 + t.t) ** delta
     )
     t.m.define(t.qw[t.i], Sum(t.X[t.i, t.s], t.s) * Sum(t.X[t.i, t.s] ** 2, t.s))
     t.m.define(t.pi[t.n, t.i, t.s], t.X[t.i, t.s] / (1 - KroneckerDelta(t.n, t.i) * t.theta[t.s]))
