@@ -128,6 +128,6 @@ def _solve_case(case: Case, study: Study, system: System, data: xr.Dataset, repo
         raise SolveError(f"{case.label}: {error}\nNo results are reported.") from error
     fixed = {
         key: shocks.get(key, before(given[key], data)).assign_attrs(about(given[key]))
-        for key in sorted(reported & given.keys())
+        for key in sorted((reported & given.keys()) - {*map(str, solution.outcomes)})
     }
     return replace(solution, outcomes=solution.outcomes.assign(fixed))
