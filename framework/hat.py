@@ -25,9 +25,11 @@ from framework.algebra import (
 )
 from framework.errors import ModelError
 from framework.model import Equation, Model, Numeraire
+from framework.printing import typed
 from framework.recognise import DEEP, SHALLOW, Baseline
-from framework.sets import Part
+from framework.sets import Part, free_indices
 from framework.symbols import Declaration, Kind, base, ces, declared_atoms, symbol_name
+from framework.validate import check_declared
 
 
 class _Unhattable(Exception):
@@ -60,6 +62,7 @@ def hat(model: Model) -> Model:
     """
     if model.is_hat:
         raise ModelError(f"model '{model.name}' is in hats already")
+    check_declared(model)
     return _Transform(model).run()
 
 
@@ -75,6 +78,8 @@ class _Transform:
         if rule := self.model.numeraire_rule:
             out.numeraire_rule = self.numeraire(rule)
         out.identities, out.normalisations, out.variant_builders = [], [], {}
+        changes = {d.symbol: _change(d).symbol for d in self.model.symbols.values()}
+        out.swaps = {changes[freed]: changes[fixed] for freed, fixed in self.model.swaps.items()}
         out.is_hat = True
         out.symbols = self.symbols(out)
         return out
@@ -120,6 +125,7 @@ class _Transform:
 
     def equation(self, eq: Equation) -> Equation:
         self.where = f"equation '{eq.name}' in block '{eq.block}'"
+        self.baseline.context = free_indices(eq.lhs)
         try:
             lhs, rhs, total = self._sides(eq)
         except _Unhattable as stop:
@@ -131,7 +137,7 @@ class _Transform:
             lhs, rhs, total = self.new_value(eq.lhs), self.new_value(eq.rhs), None
         return replace(
             eq,
-            lhs=lhs,
+            lhs=tidy_indices(lhs),
             rhs=tidy_indices(rhs),
             total=None if total is None else tidy_indices(total),
             defines=eq.defines and lhs.func in (sp.Indexed, sp.Symbol),
@@ -268,7 +274,7 @@ class _Transform:
     def _refuse(self, term: Term, factors: Factors) -> None:
         never = sorted({symbol_name(a) for f in factors for a in declared_atoms(f)} - self._observed())
         raise ModelError(
-            f"{self.where}: the baseline value of the term\n    {tidy_indices(term.expr())}\n"
+            f"{self.where}: the baseline value of the term\n    {typed(tidy_indices(term.expr()))}\n"
             f"cannot be expressed in observed data, because {_list(never)} never observed. Declare what is "
             "data with observed=True, or state the theorem that gives it with model.identity(...)."
         )

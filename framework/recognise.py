@@ -31,14 +31,14 @@ from framework.algebra import (
     tidy,
 )
 from framework.model import Model
-from framework.sets import free_indices
+from framework.sets import free_indices, root_of
 from framework.symbols import Kind, base, declared_atoms, symbol_name
 
 SHALLOW, DEEP = 12, 120  # nodes a search may open; every share of the models here needs fewer than 12
 _SLACK = 1  # unknown factors that a rewriting may add before it must remove some
 
 
-@dataclass
+@dataclass(eq=False)
 class Relation:
     """``coefficient * prod(factors) = sum(total)`` at the baseline; an empty `total` stands for 1."""
 
@@ -60,9 +60,10 @@ class Baseline:
 
     def __init__(self, model: Model) -> None:
         self.model = model
+        self.context: set[sp.Idx] = set()  # free indices of the equation at hand
         self._totals: list[tuple[sp.Expr, Factors, set[sp.Idx]]] = []
         self.relations: list[Relation] = []
-        self._pending: list[Relation] = []
+        self._pending: list[object] = []  # totals and relations whose value is being sought: no circles
         self._memo: dict[frozenset, tuple[sp.Expr | None, int]] = {}
         self._known: dict[sp.Basic, bool] = {}
         sides = [(e.lhs, e.rhs) for e in model.equations]
@@ -144,6 +145,16 @@ class Baseline:
                     return {rename(b, binding): rename(e, binding) for b, e in value.items()}
         return None
 
+    def _filled(self, binding: dict, variables: set[sp.Idx]) -> dict | None:
+        """Bind what is left to indices of the equation at hand; None if it has none over that set."""
+        out = dict(binding)
+        for v in sorted(variables - set(binding), key=str):
+            same = [i for i in sorted(self.context, key=str) if root_of(i) == root_of(v)]
+            if not same:
+                return None
+            out[v] = same[0]
+        return out
+
     def value(self, factors: Factors, coefficient: sp.Expr = sp.S.One, effort: int = DEEP) -> sp.Expr | None:
         """Express a product of baseline levels in observed data; None if it is not recognised."""
         start = self.canonical(factors)
@@ -179,27 +190,36 @@ class Baseline:
     def _rewrites(self, factors: Factors, effort: int) -> Iterator[tuple[Factors, sp.Expr]]:
         """Yield the product times a power of each relation that removes one of its unknown factors."""
         for factor in [f for f in factors if not self.is_known(f)]:
-            if _is_total(factor) and (total := self._known_sum(terms(factor), effort)) is not None:
+            if _is_total(factor) and (total := self._known_total(factor, terms(factor), effort)) is not None:
                 yield (
                     multiply({k: e for k, e in factors.items() if k != factor}, {total: factors[factor]}),
                     sp.S.One,
                 )
             for relation, pattern in self._by_head.get(_head(factor), []):
-                for binding in _bindings(relation, pattern, factor, factors):
+                for found in _bindings(relation, pattern, factor, factors):
+                    # a relation holds for every index, so one that nothing fixes may be any
+                    binding = (
+                        self._filled(found, set(relation.variables.values())) if effort > SHALLOW else found
+                    )
+                    if binding is None or len(binding) < len(relation.variables):
+                        continue
                     k = tidy(-factors[factor] / rename(relation.factors[pattern], binding))
                     applied = {rename(b, binding): rename(e, binding) for b, e in relation.factors.items()}
                     new, scale = multiply(factors, power(applied, k)), relation.coefficient**k
                     if not relation.total:
                         yield self.canonical(new), scale
-                    elif (total := self._known_total(relation, binding, effort)) is not None:
+                        continue
+                    parts = [rename_term(term, binding) for term in relation.total]
+                    if (total := self._known_total(relation, parts, effort)) is not None:
                         yield self.canonical(multiply(new, {total: -k})), scale
 
-    def _known_total(self, relation: Relation, binding: dict, effort: int) -> sp.Expr | None:
-        if any(r is relation for r in self._pending):
+    def _known_total(self, owner: object, parts: Sequence[Term], effort: int) -> sp.Expr | None:
+        """Value of the terms of a total or of a relation, unless it is being sought already."""
+        if any(p is owner or p == owner for p in self._pending):
             return None
-        self._pending.append(relation)
+        self._pending.append(owner)
         try:
-            return self._known_sum([rename_term(term, binding) for term in relation.total], effort)
+            return self._known_sum(parts, effort)
         finally:
             self._pending.pop()
 
@@ -215,15 +235,11 @@ class Baseline:
 
 
 def _bindings(relation: Relation, pattern: sp.Expr, factor: sp.Expr, factors: Factors) -> Iterator[dict]:
-    """Yield the ways to place `pattern` of the relation on `factor`, every index of the relation bound."""
+    """Yield the ways to place `pattern` of the relation on `factor`, with as many indices bound as can be."""
     variables = set(relation.variables.values())
     others = [p for p in relation.factors if p is not pattern]
     for binding in match(pattern, factor, {}, variables):
-        full = next(
-            (f for f in _complete(binding, others, factors, variables) if len(f) == len(variables)), None
-        )
-        if full is not None:
-            yield full
+        yield max(_complete(binding, others, factors, variables), key=len)
 
 
 def _head(factor: sp.Expr) -> object:
