@@ -1,10 +1,15 @@
-"""Bind labelled data and shocks to the inputs of a compiled model; every fault is named with its fix."""
+"""Bind labelled data and shocks to the inputs of a compiled model; every fault is named with its fix.
+
+Alignment is by label and exact: dims may come in any order and labels in any order, but an array without
+labels, with a label too many or too few, or with a label twice is refused.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 import xarray as xr
@@ -15,6 +20,8 @@ from framework.symbols import Declaration, Kind
 if TYPE_CHECKING:
     from framework.compile.system import System
 
+Labels = dict[str, list]
+
 
 @dataclass
 class Bound:
@@ -24,48 +31,77 @@ class Bound:
     ----------
     labels : dict of str to list
         Labels of each root set.
+    elements : dict of str to str
+        Label of each named element.
     positions : dict of str to int
         Position of each named element.
     values : dict of str to array
         Value of every input at the new equilibrium, by symbol.
     unshocked : dict of str to array
-        The same where nothing is shocked.
+        The same where nothing is shocked. A quantity that a closure fixes is not among them where only the
+        model knows its baseline value.
+    starts : dict of str to array
+        Baseline level of each level quantity that is unknown, where the data give it.
+    seconds : float
+        Time that reading took.
     """
 
-    labels: dict[str, list]
+    labels: Labels
     elements: dict[str, str]
     positions: dict[str, int]
-    values: dict[str, np.ndarray]
-    unshocked: dict[str, np.ndarray]
-    data: xr.Dataset
+    values: dict[str, np.ndarray] = field(default_factory=dict)
+    unshocked: dict[str, np.ndarray] = field(default_factory=dict)
+    starts: dict[str, np.ndarray] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def at(self, decl: Declaration, position: Sequence[int]) -> str:
+        """A cell of a declared array in words: ``" at region=JPN, sector=Services"``, empty for a scalar."""
+        pairs = zip(decl.dims, position, strict=True)
+        words = ", ".join(f"{d.name}={self.labels[d.root][k]}" for d, k in pairs)
+        return f" at {words}" if words else ""
 
 
 def bind_inputs(
     system: System, data: xr.Dataset, shocks: Mapping[str, object], elements: Mapping[str, str]
 ) -> Bound:
     """Check and align everything that a compiled model reads."""
-    model = system.model
+    begin = time.perf_counter()
+    if not isinstance(data, xr.Dataset):
+        raise DataError(
+            f"data must be an xarray.Dataset with labelled dims, not a {type(data).__name__}; "
+            "see xarray.Dataset.from_dataframe or xarray.open_dataset"
+        )
+    for name, given in (("shocks", shocks), ("elements", elements)):
+        if not isinstance(given, Mapping):
+            raise DataError(f"{name} must be a dict {{name: value}}, not {given!r}")
     labels = _labels(system, data)
-    bound = Bound(labels, *_elements(system, labels, elements), {}, {}, data)
+    bound = Bound(labels, *_elements(system, labels, elements))
+    reader = _Reader(bound, data, system.model.name)
     _check_shock_names(system, shocks)
     for decl in system.inputs:
-        if decl.kind is Kind.EXOGENOUS:
-            plain = _default(decl, data, labels, model.name, required=decl.key not in shocks)
-            new = _shock(decl, shocks[decl.key], plain, labels) if decl.key in shocks else plain
-            bound.unshocked[decl.symbol] = new if plain is None else plain
-            bound.values[decl.symbol] = _in_domain(decl, new, labels)
-        else:
-            value = _in_domain(decl, _read(decl, data, labels, model.name), labels)
-            bound.values[decl.symbol] = bound.unshocked[decl.symbol] = value
+        if decl.kind is not Kind.EXOGENOUS:
+            bound.values[decl.symbol] = bound.unshocked[decl.symbol] = reader.read(decl)
+            continue
+        plain = reader.default(decl, required=decl.key not in shocks)
+        new = reader.shock(decl, shocks[decl.key], plain) if decl.key in shocks else plain
+        assert new is not None  # a default that is required raises where there is none
+        bound.values[decl.symbol] = reader.in_domain(decl, new)
+        if plain is not None:
+            bound.unshocked[decl.symbol] = plain
+    for group in system.groups:
+        decl = group.declaration
+        if not decl.positive and (isinstance(decl.default, str) or decl.key in data):
+            bound.starts[decl.symbol] = reader.read(decl)
+    bound.seconds = time.perf_counter() - begin
     return bound
 
 
 # ---- labels --------------------------------------------------------------------------------------
 
 
-def _labels(system: System, data: xr.Dataset) -> dict[str, list]:
+def _labels(system: System, data: xr.Dataset) -> Labels:
     """Labels of each set, from the data's coordinate of that name or from the first array over it."""
-    out: dict[str, list] = {}
+    out: Labels = {}
     for decl in system.model.symbols.values():
         if decl.key not in data or decl.role in ("hat", "new"):
             continue
@@ -78,32 +114,41 @@ def _labels(system: System, data: xr.Dataset) -> dict[str, list]:
         r for g in system.groups for r in g.declaration.roots
     }
     for root in sorted(roots - set(out)):
-        raise DataError(f"no data give the labels of set '{root}'; add a coordinate '{root}' to the data set")
+        raise DataError(
+            f"no data give the labels of set '{root}'; add a coordinate: data.assign_coords({root}=[...])"
+        )
     for root, names in out.items():
-        if len(set(names)) < len(names):
-            twice = next(n for n in names if names.count(n) > 1)
-            raise DataError(f"label '{twice}' occurs twice in '{root}'; labels must be unique")
+        _check_unique(names, f"set '{root}'")
     return out
 
 
+def _check_unique(names: list, where: str) -> None:
+    if any(n != n for n in names):
+        raise DataError(f"{where} has a label that is missing (nan); give every entry a label")
+    if len(set(names)) < len(names):
+        twice = next(n for n in names if names.count(n) > 1)
+        raise DataError(f"label '{twice}' occurs twice in {where}; labels must be unique")
+
+
 def _elements(
-    system: System, labels: dict[str, list], given: Mapping[str, str]
+    system: System, labels: Labels, given: Mapping[str, str]
 ) -> tuple[dict[str, str], dict[str, int]]:
     known = {e.name: e for e in _element_symbols(system)}
     for name in given:
         if name not in known:
+            has = f"; it has {', '.join(known)}" if known else ""
             raise DataError(
-                f"model '{system.model.name}' has no element '{name}'.{did_you_mean(name, known)}"
+                f"model '{system.model.name}' has no element '{name}'{has}.{did_you_mean(name, known)}"
             )
     chosen, positions = {}, {}
     for name, element in known.items():
-        label = given.get(name, element.label)
-        if label not in labels[element.root]:
+        label, names = given.get(name, element.label), labels[element.root]
+        if label not in names:
             raise DataError(
-                f"element '{name}' is '{label}', which is not a {element.root} of the data "
-                f"({_some(labels[element.root])}); give {name} = one of them.{did_you_mean(label, labels[element.root])}"
+                f"element '{name}' is '{label}', which is not a {element.root} of the data ({_some(names)}); "
+                f"give elements={{'{name}': one of them}}.{did_you_mean(label, names)}"
             )
-        chosen[name], positions[name] = label, labels[element.root].index(label)
+        chosen[name], positions[name] = str(label), names.index(label)
     return chosen, positions
 
 
@@ -117,137 +162,199 @@ def _element_symbols(system: System):
     return sorted(set().union(*(x.atoms(Element) for x in exprs)), key=str)
 
 
-# ---- arrays --------------------------------------------------------------------------------------
-
-
-def _read(decl: Declaration, data: xr.Dataset, labels: dict[str, list], model: str) -> np.ndarray:
-    if decl.key not in data:
-        what = decl.description or decl.name
-        raise DataError(
-            f"model '{model}' needs '{decl.key}' ({what}) with dims ({', '.join(decl.dim_names)}); "
-            f"it is not in the data.{did_you_mean(decl.key, map(str, data.data_vars))}"
-        )
-    return _aligned(decl, data[decl.key], labels)
-
-
-def _aligned(decl: Declaration, array: xr.DataArray, labels: dict[str, list]) -> np.ndarray:
-    """Array in declared axis order, aligned by label."""
-    if set(map(str, array.dims)) != set(decl.dim_names):
-        raise DataError(
-            f"'{decl.key}' has dims ({', '.join(map(str, array.dims))}); it needs ({', '.join(decl.dim_names)})"
-        )
-    for dim in decl.dims:
-        want = labels[dim.root]
-        if dim.name not in array.coords:
-            if array.sizes[dim.name] != len(want):
-                raise DataError(
-                    f"'{decl.key}' has {array.sizes[dim.name]} entries along '{dim.name}' without labels; "
-                    f"'{dim.root}' has {len(want)}: {_some(want)}"
-                )
-            continue
-        have = list(array.coords[dim.name].values)
-        extra, missing = [x for x in have if x not in want], [x for x in want if x not in have]
-        if extra or missing:
-            hint = did_you_mean(extra[0], missing) if extra else ""
-            raise DataError(
-                f"'{decl.key}' along '{dim.name}': "
-                + "; ".join(
-                    f"{word} {_some(found)}"
-                    for word, found in (("unknown label", extra), ("missing", missing))
-                    if found
-                )
-                + f".{hint}"
-            )
-        if have != want:
-            array = array.sel({dim.name: want})
-    try:
-        return np.asarray(array.transpose(*decl.dim_names).values, dtype=float)
-    except (TypeError, ValueError):
-        raise DataError(f"'{decl.key}' holds something that is not a number ({array.dtype})") from None
-
-
-def _default(decl: Declaration, data: xr.Dataset, labels: dict[str, list], model: str, required: bool):
-    shape = tuple(len(labels[r]) for r in decl.roots)
-    if isinstance(decl.default, str):
-        return _read(decl, data, labels, model)
-    if decl.default is not None:
-        return np.full(shape, float(decl.default))
-    if decl.role == "plain" and (required or decl.key in data):
-        return _read(decl, data, labels, model)
-    if required:
-        raise DataError(
-            f"'{decl.key}' ({decl.description or decl.name}) is fixed in this closure; give its new value"
-        )
-    return None
-
-
 def _check_shock_names(system: System, shocks: Mapping[str, object]) -> None:
-    known = {d.key: d for d in system.model.of_kind(Kind.EXOGENOUS)}
+    model, read = system.model, {d.symbol for d in system.inputs}
+    known = {d.key: d for d in model.of_kind(Kind.EXOGENOUS) if d.symbol in read}
     for key in shocks:
         if key in known:
             continue
         try:
-            kind = f" is a {system.model.declaration(key).kind.value} here, not exogenous"
+            decl = model.declaration(key)
         except ModelError:
-            kind = " is unknown"
+            what = "is unknown"
+        else:
+            what = _why_not(model, decl)
+            if decl.key != key:
+                what = f"is a symbol; its key is '{decl.key}'"
         raise DataError(
-            f"shock '{key}'{kind}; model '{system.model.name}' takes {', '.join(sorted(known))}."
+            f"shock '{key}' {what}; model '{model.name}' takes {', '.join(sorted(known))}."
             + did_you_mean(key, known)
         )
 
 
-def _shock(decl: Declaration, given: object, plain: np.ndarray | None, labels: dict[str, list]) -> np.ndarray:
-    shape = tuple(len(labels[r]) for r in decl.roots)
-    if isinstance(given, Mapping):
-        if len(decl.dims) != 1 or plain is None:
+def _why_not(model, decl: Declaration) -> str:
+    """Why a declared quantity cannot be shocked."""
+    if decl.symbol in model.swaps:
+        given = model.symbols[model.swaps[decl.symbol]].key
+        return f"is determined by the model in this closure, where '{given}' is given"
+    if decl.kind is Kind.EXOGENOUS:
+        return "has no effect here, since no equation contains it"
+    return f"is a {decl.kind.value} here, not exogenous"
+
+
+# ---- arrays --------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Reader:
+    """Reads declared arrays out of one data set."""
+
+    bound: Bound
+    data: xr.Dataset
+    model: str
+
+    def read(self, decl: Declaration) -> np.ndarray:
+        """The baseline value of a declared quantity, checked."""
+        key = decl.default if isinstance(decl.default, str) else decl.key
+        if key not in self.data:
+            what = decl.description or decl.name
             raise DataError(
-                f"'{decl.key}' takes a number or an array over ({', '.join(decl.dim_names)}), not a table"
+                f"model '{self.model}' needs '{key}' ({what}) with dims ({', '.join(decl.dim_names)}); "
+                f"it is not in the data.{did_you_mean(key, map(str, self.data.data_vars))}"
             )
-        out, names = plain.copy(), labels[decl.roots[0]]
-        for label, value in given.items():
+        return self.in_domain(decl, self.aligned(decl, self.data[key]))
+
+    def default(self, decl: Declaration, required: bool) -> np.ndarray | None:
+        """The value of an exogenous quantity that is not shocked; None if only the model knows it."""
+        if isinstance(decl.default, str):
+            return self.read(decl)
+        if decl.default is not None:
+            return np.full(self._shape(decl), float(decl.default))
+        if decl.key in self.data or (decl.role == "plain" and required):
+            return self.read(decl)
+        if required:
+            raise DataError(
+                f"'{decl.key}' ({decl.description or decl.name}) is fixed in this closure; give its new value: "
+                f"bind(data, {{'{decl.key}': ...}})"
+            )
+        return None
+
+    def shock(self, decl: Declaration, given: object, plain: np.ndarray | None) -> np.ndarray:
+        """The new value of an exogenous quantity."""
+        if isinstance(given, Mapping):
+            return self._table(decl, given, plain)
+        if isinstance(given, xr.DataArray):
+            self._check_dims(decl, given, optional=True)
+            missing = {d.name: self.bound.labels[d.root] for d in decl.dims if d.name not in given.dims}
+            return self.aligned(decl, given.expand_dims(missing) if missing else given)
+        return np.full(self._shape(decl), _number(decl, given))
+
+    def _table(self, decl: Declaration, given: Mapping, plain: np.ndarray | None) -> np.ndarray:
+        if len(decl.dims) != 1:
+            over = f"a DataArray over ({', '.join(decl.dim_names)})" if decl.dims else "it has no dims"
+            raise DataError(f"'{decl.key}' takes a number, not a table {{label: value}}; {over}")
+        names = self.bound.labels[decl.roots[0]]
+        for label in given:
             if label not in names:
                 raise DataError(
-                    f"'{decl.key}': '{label}' is not a {decl.dim_names[0]} ({_some(names)}).{did_you_mean(label, names)}"
+                    f"'{decl.key}': '{label}' is not a {decl.dim_names[0]} ({_some(names)})."
+                    + did_you_mean(label, names)
                 )
+        if plain is None and (missing := [n for n in names if n not in given]):
+            raise DataError(
+                f"'{decl.key}' is fixed in this closure and has no value for {decl.dim_names[0]} {_some(missing)}"
+            )
+        out = np.ones(len(names)) if plain is None else plain.copy()
+        for label, value in given.items():
             out[names.index(label)] = _number(decl, value)
         return out
-    if isinstance(given, xr.DataArray):
-        missing = {d.name: labels[d.root] for d in decl.dims if d.name not in given.dims}
-        return _aligned(decl, given.expand_dims(missing) if missing else given, labels)
-    return np.full(shape, _number(decl, given))
+
+    def _shape(self, decl: Declaration) -> tuple[int, ...]:
+        return tuple(len(self.bound.labels[r]) for r in decl.roots)
+
+    def _check_dims(self, decl: Declaration, array: xr.DataArray, optional: bool = False) -> None:
+        have, want = set(map(str, array.dims)), set(decl.dim_names)
+        if have - want or (want - have and not optional):
+            raise DataError(
+                f"'{decl.key}' has dims ({', '.join(map(str, array.dims))}); it needs ({', '.join(decl.dim_names)})"
+            )
+
+    def aligned(self, decl: Declaration, array: xr.DataArray) -> np.ndarray:
+        """Array in declared axis order, aligned by label."""
+        self._check_dims(decl, array)
+        for dim in decl.dims:
+            want = self.bound.labels[dim.root]
+            if dim.name not in array.coords:
+                raise DataError(
+                    f"'{decl.key}' has no labels along '{dim.name}', so its entries cannot be matched; "
+                    f"give it the coordinate {dim.name}=[{_some(want)}]"
+                )
+            have = list(array.coords[dim.name].values)
+            _check_unique(have, f"'{decl.key}' along '{dim.name}'")
+            _check_labels(decl, dim.name, have, want)
+            if have != want:
+                array = array.sel({dim.name: want})
+        array = array.transpose(*decl.dim_names)
+        self._check_numbers(decl, array)
+        return np.asarray(array.values, dtype=float)
+
+    def _check_numbers(self, decl: Declaration, array: xr.DataArray) -> None:
+        """Refuse text, truth values, dates and complex numbers, which numpy would turn into floats."""
+        if array.dtype.kind in "iuf":
+            return
+        if array.dtype.kind == "O":
+            for where, entry in np.ndenumerate(array.values):
+                if isinstance(entry, bool) or not isinstance(entry, (int, float, np.number)):
+                    at = self.bound.at(decl, where)
+                    raise DataError(f"'{decl.key}' is {entry!r}{at}; every value must be a number")
+            return
+        at = self.bound.at(decl, (0,) * array.ndim)
+        first = array.values.ravel()[0].item() if array.size else array.dtype
+        raise DataError(
+            f"'{decl.key}' holds {array.dtype}, not numbers ({first!r}{at}); convert it: .astype(float)"
+        )
+
+    def in_domain(self, decl: Declaration, value: np.ndarray) -> np.ndarray:
+        """Refuse NaN, infinity, and values outside the declared domain."""
+
+        def refuse(bad: np.ndarray, why: str) -> NoReturn:
+            where = tuple(np.argwhere(bad)[0])
+            more = f" (and {int(bad.sum()) - 1} more)" if bad.sum() > 1 else ""
+            raise DataError(f"'{decl.key}' is {value[where]:.12g}{self.bound.at(decl, where)}{more}; {why}")
+
+        if (bad := ~np.isfinite(value)).any():
+            refuse(bad, "every value must be a finite number")
+        if decl.lower is not None:
+            # At a bound below zero (a tax of -100%) the good is given away and the model has no value.
+            if decl.lower < 0 and (bad := value <= decl.lower).any():
+                refuse(bad, f"it must be above {decl.lower:g}")
+            if (bad := value < decl.lower).any():
+                refuse(bad, f"it must not be below {decl.lower:g}")
+        ratio = " (a ratio new over base; 1 is no change)" if decl.role == "hat" else ""
+        if _never_zero(decl) and (bad := value <= 0).any():
+            refuse(bad, f"it must be positive{ratio}")
+        if decl.positive and (bad := value < 0).any():
+            refuse(bad, "it must not be negative")
+        return value
+
+
+def _never_zero(decl: Declaration) -> bool:
+    """True for a positive quantity that has no cells out of use: a ratio, a scalar, an exogenous quantity."""
+    if not decl.positive or decl.lower is not None:
+        return False
+    return decl.role == "hat" or decl.kind is not Kind.PARAMETER or not decl.dims
+
+
+def _check_labels(decl: Declaration, dim: str, have: list, want: list) -> None:
+    extra, missing = [x for x in have if x not in want], [x for x in want if x not in have]
+    if extra or missing:
+        hint = did_you_mean(extra[0], missing) if extra else ""
+        found = (("unknown label", extra), ("missing", missing))
+        words = "; ".join(f"{word} {_some(names)}" for word, names in found if names)
+        raise DataError(f"'{decl.key}' along '{dim}': {words}.{hint}")
 
 
 def _number(decl: Declaration, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-        raise DataError(f"'{decl.key}' must be a number, not {value!r}")
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.number)):
+        forms = "a number"
+        if decl.dims:
+            table = ", a table {label: value}" if len(decl.dims) == 1 else ""
+            forms += f"{table} or a DataArray over ({', '.join(decl.dim_names)})"
+        shown = repr(value) if len(repr(value)) < 80 else f"a {type(value).__name__}"
+        raise DataError(f"'{decl.key}' must be {forms}, not {shown}")
     return float(value)
 
 
-def _in_domain(decl: Declaration, value: np.ndarray, labels: dict[str, list]) -> np.ndarray:
-    """Refuse NaN, infinity, and values outside the declared domain."""
-
-    def refuse(bad: np.ndarray, why: str) -> None:
-        where = tuple(np.argwhere(bad)[0])
-        at = ", ".join(f"{d.name}={labels[d.root][k]}" for d, k in zip(decl.dims, where, strict=True))
-        more = f" (and {int(bad.sum()) - 1} more)" if bad.sum() > 1 else ""
-        raise DataError(f"'{decl.key}' is {value[where]}{f' at {at}' if at else ''}{more}; {why}")
-
-    if (bad := ~np.isfinite(value)).any():
-        refuse(bad, "every value must be a finite number")
-    if decl.lower is not None and (bad := value < decl.lower).any():
-        refuse(bad, f"it must not be below {decl.lower:g}")
-    strict = (
-        decl.positive
-        and decl.lower is None
-        and (decl.role == "hat" or decl.kind is not Kind.PARAMETER or not decl.dims)
-    )
-    if strict and decl.role != "baseline" and (bad := value <= 0).any():
-        refuse(bad, "it must be positive")
-    if decl.positive and (bad := value < 0).any():
-        refuse(bad, "it must not be negative")
-    return value
-
-
 def _some(names: list, most: int = 6) -> str:
-    shown = ", ".join(map(str, names[:most]))
+    shown = ", ".join(f"'{n}'" for n in names[:most])
     return shown if len(names) <= most else f"{shown}, ... ({len(names)} in all)"

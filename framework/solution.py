@@ -17,6 +17,10 @@ class Status(Enum):
     NO_CONVERGENCE = "the iteration limit was reached before the residual and the last step were small"
     NON_FINITE = "the residual is not finite however short the step: the model has no value there"
     SINGULAR = "the Jacobian is singular: an equation may be redundant, or the numeraire is missing"
+    STAGNATION = "GMRES does not reduce the linear residual: the Jacobian is singular or the equations are badly paired"
+    PATH_END = (
+        "the path of equilibria from the baseline ends before the whole shock: perhaps no economy reaches it"
+    )
     BAD_START = "the residual is not finite at the start values: check the data"
     FAILED_CHECK = "a point was found that fails its certificate"
     FAILED = "the solver raised an error"
@@ -85,6 +89,11 @@ class Solution:
     status: Status
     certificate: Certificate
     provenance: dict[str, Any]
+
+    @property
+    def variables(self) -> xr.Dataset:
+        """The outcomes that the model determines, without what was given."""
+        return self.outcomes.filter_by_attrs(kind="variable")
 
     def __getitem__(self, key: str) -> xr.DataArray:
         """An outcome by key."""

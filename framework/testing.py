@@ -7,12 +7,13 @@ on every call; give a `System` (or a pair of them) to test many data sets.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
+from framework.binding import bind_inputs
 from framework.compile import System, compile_model
 from framework.errors import DataError, SolveError
 from framework.hat import hat
@@ -68,10 +69,12 @@ def assert_replicates(
     AssertionError
         With the equations that the baseline violates, or with the outcomes that move.
     """
-    problem = _system(model).bind(data, shocks, elements)
+    system = _system(model)
+    # Faults of the data are reported here, with all equations that they violate.
+    problem = Problem(system, bind_inputs(system, data, shocks or {}, elements or {}), checked=True)
     if problem.system.model.is_hat:
         _assert_equations_hold(problem, tolerance)
-    before, after = problem.outcomes(problem.start), solve(problem).outcomes
+    before, after = problem.outcomes(problem.start), solve(problem).variables
     expected = {}
     for key, found in after.items():
         if found.attrs["role"] == "hat":
@@ -138,8 +141,8 @@ def assert_hat_equals_levels(
     new = solve(in_levels.bind(primitives, moved, elements))
     hats = solve(in_hats.bind(_observed(in_levels, primitives, old, factor), shocks, elements))
     found, expected = {}, {}
-    for key, level in new.outcomes.items():
-        if key not in hats.outcomes:
+    for key, level in new.variables.items():
+        if key not in hats.variables:
             continue
         found[key] = hats[str(key)]
         if found[key].attrs["role"] == "new":
@@ -198,9 +201,9 @@ def assert_homogeneous(
     scaled = data.assign({k: data[k] * factor for k in names if k in data})
     levels = {d.key for d in system.model.symbols.values() if d.role != "hat"} & names
     moved = {k: _times(v, factor) if k in levels else v for k, v in (shocks or {}).items()}
-    before = solve(system.bind(data, shocks, elements)).outcomes
+    before = solve(system.bind(data, shocks, elements)).variables
     what = f"with nominal data times {factor:g} real outcomes must stay"
-    after = _solved(system.bind(scaled, moved, elements), what)
+    after = _solved(lambda: system.bind(scaled, moved, elements), what)
     expected = {k: v * factor if k in names and v.attrs["role"] != "hat" else v for k, v in before.items()}
     _assert_equal(after, expected, tolerance, what)
 
@@ -274,9 +277,9 @@ def assert_permutation_invariant(
     if unlabelled := [str(d) for d in data.dims if d not in data.coords]:
         raise DataError(f"dims without labels cannot be reordered: {', '.join(unlabelled)}; add coordinates")
     order = {dim: _permutation(rng, size) for dim, size in data.sizes.items()}
-    before = solve(system.bind(data, shocks, elements)).outcomes
+    before = solve(system.bind(data, shocks, elements)).variables
     what = "the order of labels must not matter"
-    after = _solved(system.bind(data.isel(order), shocks, elements), what)
+    after = _solved(lambda: system.bind(data.isel(order), shocks, elements), what)
     _assert_equal(after.reindex_like(before), before, tolerance, what)
 
 
@@ -323,11 +326,11 @@ def _refuse(wrong: Iterable[_Gap], tolerance: float, what: str) -> None:
         raise AssertionError(f"{what} (tolerance {tolerance:g}):{listed}{more}")
 
 
-def _solved(problem: Problem, what: str) -> xr.Dataset:
+def _solved(bind: Callable[[], Problem], what: str) -> xr.Dataset:
     """Outcomes of data that must have an equilibrium because other data have one."""
     try:
-        return solve(problem).outcomes
-    except SolveError as error:
+        return solve(bind()).variables
+    except (DataError, SolveError) as error:
         raise AssertionError(f"{what}, but the changed data have no equilibrium: {error}") from error
 
 

@@ -52,8 +52,8 @@ def ratio_error(hats: Solution, old: Solution, new: Solution) -> dict[str, float
     """Largest gap between each hat and the ratio of the two level solutions; new levels against levels."""
     unit = {"ree_exports": float(old["world_ree_price"])}  # the baseline price of REE is 1 in the hats
     out = {}
-    for key in map(str, new.outcomes):
-        if key not in hats.outcomes:
+    for key in map(str, new.variables):
+        if key not in hats.variables:
             continue
         level = hats[key].attrs["role"] == "new"
         want = new[key] * unit.get(key, 1.0) if level else new[key] / old[key]

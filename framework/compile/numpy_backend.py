@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +13,8 @@ from framework.compile.ir import Node, Time
 
 Array = np.ndarray
 Step = tuple[Callable[..., Array], int, tuple[int, ...]]
+View = Callable[[Array], Array]
+Placed = tuple[int, View | None]
 
 
 def _inverse0(x: Array) -> Array:
@@ -30,6 +34,22 @@ _UNARY: dict[str, Callable[[Array], Array]] = {
     "abs": np.abs,
     "sign": np.sign,
 }
+
+
+def program(
+    residuals: Sequence[Node],
+    products: Sequence[Node],
+    sizes: Mapping[str, int],
+    positions: Mapping[str, int],
+) -> Program:
+    """A `Program` without values; the tape is made once for all data of these sizes."""
+    tape = _tape(tuple(residuals), tuple(products), tuple(sizes.items()), tuple(positions.items()))
+    return tape.empty()
+
+
+@lru_cache(maxsize=64)
+def _tape(residuals: tuple, products: tuple, sizes: tuple, positions: tuple) -> Program:
+    return Program(residuals, products, dict(sizes), dict(positions))
 
 
 class Program:
@@ -60,11 +80,23 @@ class Program:
         self.steps: dict[Time, list[Step]] = {time: [] for time in Time}
         self.linear_steps: list[Step] = []  # state values that only the derivatives need
         self.inputs = {node.attr: self.slot[node] for node in self.nodes if node.op == "input"}
-        self._packed: dict[tuple, int] = {}
+        self._views: dict[tuple, int] = {}
         for node in self.nodes:
             if node.op != "input":
                 late = node.time is Time.STATE and node not in first
                 self._emit(node, self.linear_steps if late else self.steps[node.time])
+
+    def empty(self) -> Program:
+        """The same tape without values."""
+        out = copy(self)
+        out.values = [None] * len(self.values)
+        return out
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the distinct arrays that are held now; views count once."""
+        owners = {id(o): o for v in self.values if v is not None for o in [_owner(v)]}
+        return sum(o.nbytes for o in owners.values())
 
     def run(self, steps: list[Step]) -> None:
         """Evaluate one list of steps."""
@@ -106,7 +138,7 @@ class Program:
             case "ones":
                 return np.ones(shape)
             case "eye":
-                return np.eye(*shape)
+                return np.eye(shape[0])
             case "unit":
                 return np.eye(shape[0])[self.positions[node.attr]]  # type: ignore[index]
         raise NotImplementedError(node.op)
@@ -116,9 +148,9 @@ class Program:
         subs = [s for _, s in node.args]
         reduced = range(node.rank, len(node.axes))
         if not reduced and all(len(set(s)) == len(s) for s in subs):
-            places = [_placer(s, node.rank) for s in subs]
+            placed = [self._place(arg, node) for arg in node.args]
             ufunc = np.add if node.op == "add" else np.multiply
-            return _broadcast(ufunc, places), slots
+            return _broadcast(ufunc, [view for _, view in placed]), tuple(slot for slot, _ in placed)
         if len(subs) == 2 and all(len(set(s)) == len(s) for s in subs):
             return self._matmul(node)
         spec = ",".join("".join(_letter(k) for k in s) for s in subs)
@@ -136,23 +168,25 @@ class Program:
         size = [self.sizes[a] for a in node.axes]
         extent = lambda axes: tuple(size[k] for k in axes)  # noqa: E731
         count = lambda axes: int(np.prod(extent(axes), dtype=int))  # noqa: E731
-        left = self._pack(node.args[0], [*batch, *rows, *inner], (*extent(batch), count(rows), count(inner)))
+        left = self._pack(node, 0, [*batch, *rows, *inner], (*extent(batch), count(rows), count(inner)))
         right = self._pack(
-            node.args[1], [*batch, *inner, *columns], (*extent(batch), count(inner), count(columns))
+            node, 1, [*batch, *inner, *columns], (*extent(batch), count(inner), count(columns))
         )
         order = [*batch, *rows, *columns]
         shape, back = extent(order), tuple(order.index(k) for k in out)
         straight = all(a < b for a, b in pairwise(back))
 
         def product(a: Array, b: Array) -> Array:
-            c = np.matmul(left[1](a), right[1](b)).reshape(shape)
+            a = a if left[1] is None else left[1](a)
+            b = b if right[1] is None else right[1](b)
+            c = np.matmul(a, b).reshape(shape)
             return c if straight else c.transpose(back)
 
         return product, (left[0], right[0])
 
-    def _pack(self, arg: tuple[Node, tuple[int, ...]], order: list[int], shape: tuple[int, ...]):
-        """Slot and view of an operand laid out for a matrix product; data are laid out once a scenario."""
-        node, subs = arg
+    def _pack(self, node: Node, which: int, order: list[int], shape: tuple[int, ...]) -> Placed:
+        """An operand laid out for a matrix product."""
+        arg, subs = node.args[which]
         alone = tuple(k for k, s in enumerate(subs) if s not in order)  # summed in this operand only
         kept = [s for s in subs if s in order]
         perm = tuple(kept.index(k) for k in order)
@@ -161,15 +195,24 @@ class Program:
             a = a.sum(axis=alone) if alone else a
             return a.transpose(perm).reshape(shape)
 
-        if node.time is not Time.PRELUDE:
-            return self.slot[node], view
-        key = (node.id, alone, perm, shape)
-        if key not in self._packed:
-            self._packed[key] = len(self.values)
+        return self._early(arg, node, view, ("pack", alone, perm, shape), np.ascontiguousarray)
+
+    def _place(self, operand: tuple[Node, tuple[int, ...]], node: Node) -> Placed:
+        """An operand with its axes on the loop axes."""
+        arg, subs = operand
+        view = _placer(subs, node.rank)
+        return (self.slot[arg], None) if view is None else self._early(arg, node, view, (subs, node.rank))
+
+    def _early(self, arg: Node, node: Node, view: View, key: tuple, keep: View = np.asarray) -> Placed:
+        """Slot of an operand, and the view that remains to be taken; none if it can be taken once, before."""
+        if arg.time >= node.time:
+            return self.slot[arg], view
+        if (arg, key) not in self._views:
+            self._views[arg, key] = len(self.values)
             self.values.append(None)
-            pack = lambda a: np.ascontiguousarray(view(a))  # noqa: E731
-            self.steps[Time.PRELUDE].append((pack, self._packed[key], (self.slot[node],)))
-        return self._packed[key], lambda a: a
+            steps = self.steps[Time.PRELUDE] if arg.time is Time.PRELUDE else self.linear_steps
+            steps.append((lambda a: keep(view(a)), self._views[arg, key], (self.slot[arg],)))
+        return self._views[arg, key], None
 
 
 def _needed(roots: Iterable[Node]) -> set[Node]:
@@ -181,6 +224,12 @@ def _needed(roots: Iterable[Node]) -> set[Node]:
             seen.add(node)
             todo.extend(a for a, _ in node.args)
     return seen
+
+
+def _owner(array: Array) -> Array:
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
 
 
 def _letter(k: int) -> str:
@@ -202,12 +251,14 @@ def _placer(subs: tuple[int, ...], rank: int) -> Callable[[Array], Array] | None
     return (lambda a: a[index]) if straight else (lambda a: a.transpose(perm)[index])
 
 
-def _broadcast(ufunc: np.ufunc, places: list) -> Callable[..., Array]:
-    if len(places) == 1:
-        return places[0] or (lambda a: a)
+def _broadcast(ufunc: np.ufunc, views: list[View | None]) -> Callable[..., Array]:
+    if len(views) == 1:
+        return views[0] or (lambda a: a)
+    if len(views) == 2 and views == [None, None]:
+        return ufunc
 
     def nest(*args: Array) -> Array:
-        placed = [a if p is None else p(a) for a, p in zip(args, places, strict=True)]
+        placed = [a if view is None else view(a) for a, view in zip(args, views, strict=True)]
         out = ufunc(placed[0], placed[1])
         for extra in placed[2:]:
             out = ufunc(out, extra)

@@ -3,27 +3,34 @@
 Safeguards that were measured to matter: log unknowns; relative residuals; steps are shortened only where the
 residual becomes non-finite or grows a thousandfold (a strictly monotone search fails on flat forms); a point
 is accepted only if the residual *and* the last full step are small, because near autarky a small residual
-alone allows wages that are wrong by 5-20%.
+alone allows wages that are wrong by 5-20%. That step must solve its linear system: where GMRES stagnates it
+returns a short vector that is not a Newton step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import lu_factor, lu_solve
-from scipy.sparse.linalg import LinearOperator, gmres
 
 from framework.solution import Status
+from framework.solve.krylov import Linear, gmres
 from framework.solve.problem import Problem
 
 Array = np.ndarray
 
 RESIDUAL_BOUND = 1e-10
 STEP_BOUND = 1e-7
+DENSE = 600  # unknowns up to which a dense Jacobian is a sensible rescue
 _GROWTH = 1e3
-_DENSE = 600  # unknowns up to which a dense Jacobian is a sensible rescue
+_ACCURATE = 1e-6  # relative tolerance of the linear solve whose step certifies a point
+_HALVINGS = 40
+_LU = "newton, dense LU"
+_TIGHT = 1e-10
+_SHORTEST = 1 / 256  # of the shock, in a homotopy
+_PATIENCE = 20  # iterations in which the smallest residual so far must fall by a tenth
+_ENDLESS = 1e10  # a step in logs that only a Jacobian that is singular to rounding can give
 
 
 @dataclass
@@ -38,8 +45,13 @@ class Trace:
     residual, step : float
         Largest scaled residual and the largest entry of the last full Newton step.
     iterations, evaluations, products : int
+        Newton steps, residuals and Jacobian-vector products, those of failed attempts included.
+    unsolved : int
+        Linear solves that missed their tolerance.
     rung : str
         The rung of the ladder that reached the point.
+    note : str
+        How far a failed solve got, in words.
     """
 
     point: Array
@@ -49,13 +61,16 @@ class Trace:
     iterations: int = 0
     evaluations: int = 0
     products: int = 0
-    rung: str = "newton"
+    unsolved: int = 0
+    rung: str = ""
+    note: str = ""
 
     def add_work(self, other: Trace) -> None:
         """Count the work of an earlier attempt as well."""
         self.iterations += other.iterations
         self.evaluations += other.evaluations
         self.products += other.products
+        self.unsolved += other.unsolved
 
 
 @dataclass(frozen=True)
@@ -72,124 +87,177 @@ def newton(problem: Problem) -> Trace:
     """Solve from the start values; on failure climb the ladder: tight, short steps, dense, homotopy."""
     spent = Trace(problem.start, Status.NOT_STARTED)
     for rung, attempt in _ladder(problem):
+        if rung == _LU and not spent.unsolved:
+            continue  # GMRES gave the directions that LU would give
         trace = attempt()
         trace.add_work(spent)
         trace.rung = rung
-        if trace.status is Status.SOLVED:
+        if trace.status in (Status.SOLVED, Status.BAD_START):
             return trace
         spent = trace
     return spent
 
 
-def _ladder(problem: Problem) -> Iterator[tuple]:
+def _ladder(problem: Problem) -> Iterator[tuple[str, Callable[[], Trace]]]:
     start = problem.start
     yield "newton", lambda: iterate(problem, start, Options())
-    yield "newton, tight GMRES", lambda: iterate(problem, start, Options(forcing=1e-10))
-    yield "newton, short steps", lambda: iterate(problem, start, Options(150, 1e-10, 0.3))
-    if problem.size <= _DENSE:
-        yield "newton, dense LU", lambda: iterate(problem, start, Options(150, longest=1.0, dense=True))
-    for parts in (4, 16):
-        yield f"homotopy in {parts} steps", lambda parts=parts: _homotopy(problem, parts)
+    yield "newton, tight GMRES", lambda: iterate(problem, start, Options(forcing=_TIGHT))
+    yield "newton, short steps", lambda: iterate(problem, start, Options(150, _TIGHT, 0.3))
+    if problem.size <= DENSE:
+        yield _LU, lambda: iterate(problem, start, Options(150, longest=1.0, dense=True))
+    if problem.system.model.is_hat and problem.shocked():
+        yield "homotopy", lambda: _homotopy(problem)
 
 
-def _homotopy(problem: Problem, parts: int) -> Trace:
-    """Follow the solution while the log shock grows from nothing."""
-    point, spent = problem.start, Trace(problem.start, Status.NOT_STARTED)
-    for k in range(1, parts + 1):
-        here = problem if k == parts else problem.part(k / parts)
-        dense = problem.size <= _DENSE
-        trace = iterate(here, point, Options(80, 1e-10, 2.0, dense))
-        trace.add_work(spent)
+def _homotopy(problem: Problem) -> Trace:
+    """Follow the solution while the log shock grows from nothing, in 4 steps, or 16, 64, ... where it must be."""
+    options = Options(12, _TIGHT, 1.0)
+    spent, at, stride = Trace(problem.start, Status.NOT_STARTED), 0.0, 0.25
+    point = problem.start
+    while True:
+        here = problem if at + stride >= 1 else problem.part(at + stride)
+        trace = iterate(here, point, options)
+        if trace.status is Status.STAGNATION and problem.size <= DENSE:
+            trace = _after(trace, iterate(here, point, replace(options, dense=True)))
+        spent = _after(spent, trace)
         if trace.status is not Status.SOLVED:
-            return trace
-        point, spent = trace.point, trace
-    return spent
+            stride /= 4
+            if stride < _SHORTEST:
+                return replace(spent, status=Status.PATH_END, note=_reached(problem, at))
+        elif here is problem:
+            return spent
+        else:
+            point, at, stride = trace.point, at + stride, min(2 * stride, 0.25)
+
+
+def _after(first: Trace, second: Trace) -> Trace:
+    second.add_work(first)
+    return second
+
+
+def _reached(problem: Problem, fraction: float) -> str:
+    """What part of the shock has an equilibrium on the path from the baseline."""
+    symbols, values = problem.system.model.symbols, problem.part(fraction).bound.values
+    scalars = [
+        f"{symbols[s].key} = {float(values[s]):.6g} of {float(old):.6g} to {float(new):.6g}"
+        for s, (old, new) in problem.shocked().items()
+        if not np.ndim(new)
+    ]
+    what = f" ({', '.join(scalars)})" if scalars else ""
+    return f"equilibria could be followed from the baseline through {fraction:.1%} of the shock{what}, not further"
 
 
 def iterate(problem: Problem, start: Array, options: Options) -> Trace:
     """One Newton run from a point."""
     trace = Trace(start, Status.NO_CONVERGENCE)
     with np.errstate(all="ignore"):  # a non-finite residual is met by a shorter step
-        u, f = start, problem.residual(start)
-        trace.evaluations += 1
+        u, f = start, _evaluate(problem, start, trace)
+        trace.residual = _norm(f)
         if not np.isfinite(f).all():
             trace.status = Status.BAD_START
             return trace
-        size, forcing = _norm(f), options.forcing
         if not problem.size:
-            return Trace(u, Status.SOLVED, 0.0, 0.0)
-        signs = None
+            trace.status, trace.step = Status.SOLVED, 0.0
+            return trace
+        forcing, signs, best = options.forcing, np.ones(0), [np.inf]
         for _ in range(options.iterations):
+            best.append(min(best[-1], trace.residual))
+            if len(best) > _PATIENCE and best[-1] > 0.9 * best[-_PATIENCE]:
+                return trace
+            size = trace.residual
             product = problem.linearise()
-            signs = _signs(problem, product, trace) if signs is None else signs
-            step = _direction(problem, product, f, signs, forcing, options, trace)
-            if not np.isfinite(step).all():
+            signs = signs if signs.size else _signs(problem, product, trace)
+            direction = _direction(problem, product, f, signs, forcing, options, trace)
+            trace.step = _norm(direction.x)
+            if not trace.step < _ENDLESS:
                 trace.status = Status.SINGULAR
                 return trace
-            u, f, taken = _advance(problem, u, f, step, options, trace)
+            if direction.residual > 0.99:
+                trace.status = Status.STAGNATION
+                return trace
+            u, f, taken = _advance(problem, u, f, direction.x, options, trace)
             trace.iterations += 1
-            new = _norm(f)
-            trace.point, trace.residual, trace.step = u, new, _norm(step)
+            trace.point, trace.residual = u, _norm(f)
             if taken == 0.0:
                 trace.status = Status.NON_FINITE
                 return trace
-            if new < RESIDUAL_BOUND and taken == 1.0 and trace.step < STEP_BOUND:
+            small = trace.residual < RESIDUAL_BOUND and trace.step < STEP_BOUND
+            if small and taken == 1.0 and direction.converged:
                 trace.status = Status.SOLVED
                 return trace
-            forcing = min(options.forcing, max(1e-12, 0.9 * (new / size) ** 2)) if size > 0 else 1e-12
-            # the step that certifies a point must be accurate itself
-            forcing = min(forcing, 1e-6) if new < 1e-6 else forcing
-            size = new
+            forcing = _next_forcing(options.forcing, trace.residual, size)
     return trace
+
+
+def _next_forcing(loosest: float, new: float, old: float) -> float:
+    """Relative tolerance of the next linear solve (Eisenstat and Walker 1996, choice 2)."""
+    forcing = min(loosest, max(1e-12, 0.9 * (new / old) ** 2)) if old > 0 else 1e-12
+    return min(forcing, _ACCURATE) if new < _ACCURATE else forcing
+
+
+def _evaluate(problem: Problem, u: Array, trace: Trace) -> Array:
+    trace.evaluations += 1
+    return problem.residual(u)
 
 
 def _advance(problem: Problem, u: Array, f: Array, step: Array, options: Options, trace: Trace):
     """Take the step, shortened only where the residual is non-finite or grows a thousandfold."""
     length = min(1.0, options.longest / max(_norm(step), 1e-300))
     limit = _GROWTH * max(_norm(f), RESIDUAL_BOUND)
-    for _ in range(40):
+    for _ in range(_HALVINGS):
         point = u + length * step
-        value = problem.residual(point)
-        trace.evaluations += 1
+        value = _evaluate(problem, point, trace)
         if np.isfinite(value).all() and _norm(value) <= limit:
             return point, value, length
         length /= 2
-    problem.residual(u)
     return u, f, 0.0
 
 
 def _direction(
     problem: Problem, product, f: Array, signs: Array, forcing: float, options: Options, trace: Trace
-):
+) -> Linear:
     """Solve ``J step = -f``."""
-    n = problem.size
     if options.dense:
-        jacobian = np.column_stack([product(e) for e in np.eye(n)])
-        trace.products += n
-        try:
-            return lu_solve(lu_factor(jacobian, check_finite=True), -f)
-        except (ValueError, np.linalg.LinAlgError):
-            return np.full(n, np.nan)
+        trace.products += problem.size
+        return _dense(problem, product, f)
+    found = gmres(lambda v: signs * product(v), -signs * f, forcing)
+    trace.products += found.products
+    trace.unsolved += not found.converged
+    return found
 
-    def signed(v: Array) -> Array:
-        trace.products += 1
-        return signs * product(np.ravel(v))
 
-    operator = LinearOperator((n, n), matvec=signed, dtype=float)
-    step, _ = gmres(operator, -signs * f, rtol=forcing, atol=0.0, restart=min(n, 120), maxiter=4)
-    return step
+def _dense(problem: Problem, product, f: Array) -> Linear:
+    jacobian = np.column_stack([product(e) for e in np.eye(problem.size)])
+    try:
+        return Linear(np.linalg.solve(jacobian, -f), 0.0, problem.size, True)
+    except np.linalg.LinAlgError:
+        return Linear(np.full(problem.size, np.nan), np.inf, problem.size, False)
 
 
 def _signs(problem: Problem, product, trace: Trace) -> Array:
     """Sign of each paired diagonal block: with a positive diagonal GMRES does not stagnate."""
     signs = np.ones(problem.size)
-    for a, b in zip(problem.offsets[:-1], problem.offsets[1:], strict=True):
+    for _, where, _ in problem.slices():
         direction = np.zeros(problem.size)
-        direction[a:b] = 1.0
+        direction[where] = 1.0
         trace.products += 1
-        if product(direction)[a:b].sum() < 0:
-            signs[a:b] = -1.0
+        if product(direction)[where].sum() < 0:
+            signs[where] = -1.0
     return signs
+
+
+def full_step(problem: Problem, u: Array) -> float:
+    """Largest entry of the Newton step at a point: what a further iteration would change, in logs."""
+    if not problem.size:
+        return 0.0
+    trace = Trace(u, Status.NOT_STARTED)
+    with np.errstate(all="ignore"):
+        f = problem.residual(u)
+        product = problem.linearise()
+        found = _direction(problem, product, f, _signs(problem, product, trace), _ACCURATE, Options(), trace)
+        if not found.converged and problem.size <= DENSE:
+            found = _dense(problem, product, f)
+    return _norm(found.x) if found.converged and np.isfinite(found.x).all() else np.inf
 
 
 def _norm(v: Array) -> float:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
 
 from framework.binding import Bound
-from framework.compile.ir import Time
-from framework.compile.numpy_backend import Program
+from framework.compile.ir import Node, Time
+from framework.compile.numpy_backend import Program, program
 from framework.errors import DataError
+from framework.solve import outcomes
+from framework.solve.balance import check_baseline_conditions
+from framework.solve.diagnose import unstable_loop
 
 if TYPE_CHECKING:
     import casadi
 
-    from framework.compile.ir import Node
     from framework.compile.system import Group, System
 
 Array = np.ndarray
@@ -35,9 +39,12 @@ class Problem:
         Number of unknowns.
     start : array
         Start values: no change.
+    seconds : float
+        Time that reading the data and evaluating what depends on nothing else took.
     """
 
-    def __init__(self, system: System, bound: Bound) -> None:
+    def __init__(self, system: System, bound: Bound, *, checked: bool = False) -> None:
+        begin = time.perf_counter()
         self.system, self.bound = system, bound
         self.sizes = {root: len(names) for root, names in bound.labels.items()}
         self.shapes = [tuple(self.sizes[r] for r in g.declaration.roots) for g in system.groups]
@@ -45,10 +52,12 @@ class Problem:
         self.offsets = np.cumsum([0, *counts])
         self.size = int(self.offsets[-1])
         self.program = self._program()
-        self._check_stability()
-        self.start = np.concatenate(
-            [np.full(c, self._start(g)) for c, g in zip(counts, system.groups, strict=True)] or [np.zeros(0)]
-        )
+        if not checked:
+            check_baseline_conditions(self)
+            self._check_stability()
+        parts = [np.ravel(self._start(g, s)) for g, s in zip(system.groups, self.shapes, strict=True)]
+        self.start = np.concatenate(parts or [np.zeros(0)])
+        self.seconds = bound.seconds + time.perf_counter() - begin
 
     def _program(self) -> Program:
         groups = self.system.groups
@@ -57,11 +66,17 @@ class Problem:
         products = [g.product for g in groups if g.product is not None]
         return self.program_of(residuals, products)
 
-    def program_of(self, values: list[Node], products: list[Node] | None = None) -> Program:
+    def program_of(self, values: Sequence[Node], products: Sequence[Node] = ()) -> Program:
         """Numpy program of some nodes, with the data loaded and all that depends on nothing else evaluated."""
-        program = Program(values, products or [], self.sizes, self.bound.positions)
-        _load(program, self.bound.values)
-        return program
+        out = program(values, products, self.sizes, self.bound.positions)
+        for name in out.inputs:
+            kind, symbol = name  # type: ignore[misc]
+            if kind == "data":
+                out.set(name, self.bound.values[symbol])
+        # An empty cell has log 0 and weight 0; whatever else is not finite shows in the residual.
+        with np.errstate(all="ignore"):
+            out.run(out.steps[Time.PRELUDE])
+        return out
 
     def casadi_function(
         self, parameters: Sequence[str] = (), outcomes: Sequence[str] = ()
@@ -71,58 +86,63 @@ class Problem:
 
         return casadi_function(self, parameters, outcomes)
 
-    def _start(self, group: Group) -> float:
+    def _start(self, group: Group, shape: tuple[int, ...]) -> Array:
         decl = group.declaration
-        if decl.positive:
-            return 0.0
-        value = float(self.bound.data[decl.default]) if isinstance(decl.default, str) else 0.0
-        return float(np.log(value - decl.lower)) if decl.lower is not None and decl.lower < 0 else value
+        value = self.bound.starts.get(decl.symbol, np.zeros(shape))
+        return np.log(value - decl.lower) if not decl.positive and (decl.lower or 0) < 0 else value
+
+    @property
+    def has_known_start(self) -> bool:
+        """True if the start of a hat model is its baseline equilibrium: no level unknown lacks its level."""
+        core = [g.declaration for g in self.system.groups]
+        return all(d.positive or d.symbol in self.bound.starts for d in core)
 
     def _check_stability(self) -> None:
         for symbol, ref in self.system.stability:
             value = np.asarray(self.program[ref.node])
             if not (value > 0).all():
-                bad = tuple(np.argwhere(~(value > 0))[0])
-                names = [self.bound.labels[r][k] for r, k in zip(ref.node.shape_axes, bad, strict=True)]
-                decl = self.system.model.symbols[symbol]
-                at = f" at {', '.join(map(str, names))}" if names else ""
-                loop = next(x for x in self.system.structure.loops if x.symbol == symbol)
-                raise DataError(
-                    f"the loop of '{decl.name}' is unstable{at}: 1 - ({loop.exponent}) = {value[bad]:.6g} must be "
-                    "positive; lower the elasticities of the loop there"
-                )
+                worst = tuple(np.argwhere(~(value > 0))[0])
+                raise DataError(unstable_loop(self, symbol, ref, worst, float(value[worst])))
 
     # ---- evaluation ------------------------------------------------------------------------------
 
+    def slices(self) -> Iterator[tuple[Group, slice, tuple[int, ...]]]:
+        """Each group of unknowns with its place in a flat vector and its shape."""
+        for k, (group, shape) in enumerate(zip(self.system.groups, self.shapes, strict=True)):
+            yield group, slice(self.offsets[k], self.offsets[k + 1]), shape
+
     def residual(self, u: Array) -> Array:
         """Residuals of all groups at `u`; shape (size,)."""
-        program = self.program
-        for k, group in enumerate(self.system.groups):
-            program.set(group.unknown.attr, u[self.offsets[k] : self.offsets[k + 1]].reshape(self.shapes[k]))
-        program.run(program.steps[Time.STATE])
+        self.set_unknowns(self.program, np.array(u, dtype=float))  # a caller may reuse its buffer
+        self.program.run(self.program.steps[Time.STATE])
         return self._gather([group.residual for group in self.system.groups])
+
+    def set_unknowns(self, target: Program, u: Array) -> None:
+        """Give a program its unknowns."""
+        for group, where, shape in self.slices():
+            if group.unknown.attr in target.inputs:
+                target.set(group.unknown.attr, u[where].reshape(shape))
 
     def linearise(self) -> Callable[[Array], Array]:
         """Return ``v -> J v`` at the point of the last call of `residual`."""
-        program, groups = self.program, self.system.groups
-        program.run(program.linear_steps)
+        tape, groups = self.program, self.system.groups
+        tape.run(tape.linear_steps)
+        products = [group.product for group in groups]
+        used = [(g.direction.attr, w, s) for g, w, s in self.slices() if g.direction.attr in tape.inputs]
 
         def product(v: Array) -> Array:
-            for k, group in enumerate(groups):
-                if group.direction.attr in program.inputs:
-                    program.set(
-                        group.direction.attr, v[self.offsets[k] : self.offsets[k + 1]].reshape(self.shapes[k])
-                    )
-            program.run(program.steps[Time.TANGENT])
-            return self._gather([group.product for group in groups])
+            for name, where, shape in used:
+                tape.set(name, v[where].reshape(shape))
+            tape.run(tape.steps[Time.TANGENT])
+            return self._gather(products)
 
         return product
 
-    def _gather(self, nodes: list) -> Array:
+    def _gather(self, nodes: Sequence[Node | None]) -> Array:
         out = np.zeros(self.size)
-        for k, node in enumerate(nodes):
+        for (_, where, shape), node in zip(self.slices(), nodes, strict=True):
             if node is not None:
-                out[self.offsets[k] : self.offsets[k + 1]] = np.ravel(self.program[node])
+                out[where].reshape(shape)[...] = self.program[node]
         return out
 
     def jacobian(self, u: Array) -> Array:
@@ -137,74 +157,52 @@ class Problem:
 
     def by_block(self, residual: Array) -> dict[str, float]:
         """Largest absolute residual of each equation of the core, by name."""
-        return {
-            g.equation.name: float(np.abs(residual[self.offsets[k] : self.offsets[k + 1]]).max(initial=0.0))
-            for k, g in enumerate(self.system.groups)
-        }
+        out: dict[str, float] = {}
+        for group, where, _ in self.slices():
+            name, worst = group.equation.name, float(np.abs(residual[where]).max(initial=0.0))
+            out[name] = max(out.get(name, 0.0), worst)
+        return out
+
+    def largest(self, residual: Array) -> str:
+        """The equation and the label of the largest residual, in words."""
+        k = int(np.argmax(np.where(np.isfinite(residual), np.abs(residual), np.inf)))
+        group, where, shape = next(s for s in self.slices() if k < s[1].stop)
+        cell = np.unravel_index(k - where.start, shape)
+        return f"equation '{group.equation.name}'{self.bound.at(group.declaration, [int(c) for c in cell])}"
 
     # ---- shocks ----------------------------------------------------------------------------------
+
+    @cached_property
+    def unshocked(self) -> Problem:
+        """The same problem where nothing is shocked: in a hat model, the baseline."""
+        values = {**self.bound.values, **self.bound.unshocked}
+        before = Problem(self.system, replace(self.bound, values=values), checked=True)
+        unknown = values.keys() - self.bound.unshocked.keys()
+        if not unknown or not self.system.model.is_hat:
+            return before
+        # A level that a closure fixes has the baseline value that its definition gives.
+        fixed = {s: outcomes.baseline_of_fixed(before, s) for s in unknown}
+        return Problem(self.system, replace(self.bound, values={**values, **fixed}), checked=True)
+
+    def shocked(self) -> dict[str, tuple[Array, Array]]:
+        """Inputs that differ from the baseline, by symbol: (old, new)."""
+        old, new = self.unshocked.bound.values, self.bound.values
+        return {s: (old[s], new[s]) for s in new if not np.array_equal(old[s], new[s])}
 
     def part(self, fraction: float) -> Problem:
         """The same problem with a fraction of the (log) shock: 0 is the baseline, 1 this problem."""
         values = dict(self.bound.values)
-        for decl in self.system.inputs:
-            old, new = self.bound.unshocked[decl.symbol], self.bound.values[decl.symbol]
-            if old is new or np.array_equal(old, new):
-                continue
+        for symbol, (old, new) in self.shocked().items():
+            decl = self.system.model.symbols[symbol]
             lower = 0.0 if decl.positive else decl.lower
             if lower is not None and (old > lower).all() and (new > lower).all():
-                values[decl.symbol] = lower + (old - lower) ** (1 - fraction) * (new - lower) ** fraction
+                values[symbol] = lower + (old - lower) ** (1 - fraction) * (new - lower) ** fraction
             else:
-                values[decl.symbol] = old + fraction * (new - old)
-        return Problem(self.system, replace(self.bound, values=values))
-
-    def replication_error(self) -> float:
-        """Largest residual of the baseline itself, without a shock; conditions on fixed variables apart."""
-        before = Problem(self.system, replace(self.bound, values=self.bound.unshocked))
-        fixed = set(self.system.model.swaps.values())
-        residual = before.by_block(before.residual(before.start))
-        names = {g.equation.name for g in self.system.groups if _left_symbol(g) in fixed}
-        return max((r for name, r in residual.items() if name not in names), default=0.0)
+                values[symbol] = old + fraction * (new - old)
+        return Problem(self.system, replace(self.bound, values=values), checked=True)
 
     # ---- outcomes --------------------------------------------------------------------------------
 
     def outcomes(self, u: Array) -> xr.Dataset:
         """Every variable at `u`, labelled."""
-        nodes = self.system.outcomes
-        program = self.program_of(list(nodes.values()))
-        for k, group in enumerate(self.system.groups):
-            if group.unknown.attr in program.inputs:
-                program.set(
-                    group.unknown.attr, u[self.offsets[k] : self.offsets[k + 1]].reshape(self.shapes[k])
-                )
-        program.run(program.steps[Time.STATE])
-        out = xr.Dataset()
-        for symbol, node in nodes.items():
-            decl = self.system.model.symbols[symbol]
-            coords = {d.name: self.bound.labels[d.root] for d in decl.dims}
-            shape = tuple(self.sizes[r] for r in decl.roots)
-            values = np.broadcast_to(program[node], shape).copy()
-            attrs = {
-                "long_name": decl.name,
-                "units": decl.unit,
-                "description": decl.description,
-                "role": decl.role,
-            }
-            out[decl.key] = xr.DataArray(values, coords, decl.dim_names, attrs=attrs)
-        return out
-
-
-def _left_symbol(group: Group) -> str:
-    from framework.symbols import declared_atoms, symbol_name
-
-    return next(iter(sorted(symbol_name(a) for a in declared_atoms(group.equation.lhs))), "")
-
-
-def _load(program: Program, values: dict[str, Array]) -> None:
-    """Give a program its data and run what depends on nothing else."""
-    for name in program.inputs:
-        kind, symbol = name  # type: ignore[misc]
-        if kind == "data":
-            program.set(name, values[symbol])
-    with np.errstate(divide="ignore"):  # log(0) of an empty cell, whose weight is zero
-        program.run(program.steps[Time.PRELUDE])
+        return outcomes.label(self, outcomes.variables(self, u))

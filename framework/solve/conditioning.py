@@ -1,0 +1,46 @@
+"""How well determined an equilibrium is: the condition number of the Jacobian at the solution, estimated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from framework.solve.krylov import gmres
+
+if TYPE_CHECKING:
+    from framework.solve.problem import Problem
+
+CONDITION_BOUND = 1e12  # beyond it a residual of 1e-10 says nothing about the unknowns
+DENSE = 600  # unknowns up to which a dense Jacobian is affordable where the estimate fails
+_TOLERANCE = 1e-6
+
+
+def conditioning(problem: Problem, u: np.ndarray) -> float:
+    """Estimate the condition number at a point from below, at the cost of one accurate linear solve.
+
+    GMRES solves for a random right side: a singular Jacobian cannot reach most of them, however consistent
+    the model's own residual is (a missing numeraire). Where it does not succeed, small cores get the exact
+    number in the 2-norm, and large ones infinity.
+    """
+    if not problem.size:
+        return 1.0
+    problem.residual(u)
+    product = problem.linearise()
+    b = np.random.default_rng(0).standard_normal(problem.size)
+    found = gmres(product, b, _TOLERANCE)
+    if found.converged:
+        size = np.linalg.norm
+        stretch = max(size(product(b)) / size(b), size(b) / size(found.x))
+        return float(stretch * size(found.x) / size(b))
+    return float(np.linalg.cond(problem.jacobian(u))) if problem.size <= DENSE else float("inf")
+
+
+def undetermined(problem: Problem, u: np.ndarray) -> str:
+    """The unknowns that can move together without violating any equation, by key; empty for large cores."""
+    if not 0 < problem.size <= DENSE:
+        return ""
+    _, _, right = np.linalg.svd(problem.jacobian(u))
+    free = np.abs(right[-1])
+    keys = [g.declaration.key for g, where, _ in problem.slices() if free[where].max() > 0.1 * free.max()]
+    return ", ".join(f"'{key}'" for key in keys)
