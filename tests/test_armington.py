@@ -29,7 +29,7 @@ def costs(data: xr.Dataset, factor: float) -> xr.DataArray:
     return ones.where(ones.importer == ones.exporter, factor)
 
 
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(SEEDS, st.integers(2, 6))
 def test_hats_are_ratios_of_levels(seed, regions):
     data, rng = primitives(seed, regions), np.random.default_rng(seed)
@@ -43,13 +43,13 @@ def test_hats_are_ratios_of_levels(seed, regions):
     assert set(gaps) == {"wage", "price_index", "expenditure_share", "expenditure", "real_consumption"}
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(SEEDS, st.integers(1, 7), st.booleans())
 def test_no_shock_changes_nothing(seed, regions, deficits):
     assert_replicates(systems()[1], baseline(seed, regions, deficits), tolerance=1e-13)
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(SEEDS, st.floats(0.8, 3.0))
 def test_welfare_is_the_formula_of_arkolakis_costinot_and_rodriguez_clare(seed, factor):
     data = baseline(seed, deficits=False)
@@ -66,7 +66,7 @@ def test_gains_from_trade_follow_from_own_shares():
     assert_allclose(found["real_consumption"], autarky, rtol=1e-9)
 
 
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(SEEDS, st.floats(1e-3, 1e6))
 def test_unit_of_account_and_order_of_labels_are_immaterial(seed, factor):
     data = baseline(seed, 5)

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from oracles import caliendo_parro as oracle
@@ -86,7 +86,7 @@ def test_tariff_war_is_that_of_an_independent_solver(seed):
     assert_allclose(found["final_expenditure"], expected["I"], rtol=1e-12)
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(st.integers(0, 4), SEEDS)
 def test_derived_equations_are_the_published_hat_system_at_any_point(seed, draw):
     """Equations (10)-(14) of the paper, evaluated at hats that solve nothing."""
@@ -127,7 +127,7 @@ def test_calibrated_baseline_is_an_equilibrium():
     assert_replicates(systems()[1], data, tolerance=1e-10)
 
 
-@settings(max_examples=5)
+@settings(max_examples=3, phases=[Phase.explicit, Phase.generate])
 @given(st.integers(0, 4), st.floats(1e-3, 1e6))
 def test_unit_of_account_and_order_of_labels_are_immaterial(seed, factor):
     data = economy(seed)[1]
@@ -196,3 +196,51 @@ def test_trade_vanishes_at_prohibitive_costs(factor):
         own, base.final_share, base.input_share, base.trade_elasticity
     )
     assert_allclose(found["real_consumption"], expected, rtol=1e-11)
+
+
+# ---- empty cells ---------------------------------------------------------------------------------
+
+
+def with_empty_cells() -> tuple[oracle.Baseline, xr.Dataset]:
+    """An economy in which country 0 makes nothing of sector 1 and country 1 buys nothing of sector 2."""
+    base = oracle.random_baseline(5, COUNTRIES, SECTORS)
+    pi, alpha, inputs = base.pi.copy(), base.final_share.copy(), base.input_share.copy()
+    pi[:, 0, 1] = 0
+    pi /= pi.sum(1, keepdims=True)
+    alpha[1, 2], inputs[1, 2, :] = 0, 0
+    alpha /= alpha.sum(1, keepdims=True)
+    inputs *= ((1 - base.value_added_share) / inputs.sum(1))[:, None, :]
+    base = oracle.balanced(replace(base, pi=pi, final_share=alpha, input_share=inputs))
+    data = oracle.to_dataset(base).copy(deep=True)
+    data["expenditure_share"][1, :, 2] = 0  # as measured: without purchases there are no shares
+    return base, data
+
+
+def test_empty_industries_and_destinations_disturb_nothing():
+    base, data = with_empty_cells()
+    assert float(data.gross_output[0, 1]) == float(data.expenditure[1, 2]) == 0
+    assert_replicates(systems()[1], data, tolerance=1e-13)
+    shocks = war(data)
+    tariff, cost = (shocks[k].transpose(*data.tariff.dims).values for k in ("tariff", "trade_cost"))
+    expected = oracle.solve(base, tariff, cost)
+    found = solve(systems()[1].bind(data, shocks))
+    for theirs, ours in {"w": "wage", "real_wage": "real_wage", "welfare": "real_consumption"}.items():
+        assert_allclose(found[ours], expected[theirs], rtol=1e-12, err_msg=ours)
+    assert_allclose(found["expenditure"] * data.expenditure, expected["X"], rtol=1e-12)
+    assert float(found["gross_output"][0, 1]) == float(found["expenditure"][1, 2]) == 1
+
+
+def test_the_full_table_with_its_empty_industries_is_an_equilibrium(official_data):
+    table = calibration.load_table("wiod2009-41x35", official_data)
+    data = calibration.caliendo_parro_baseline(table, inventories="clip")
+    empty = data.gross_output == 0
+    assert empty.sum() > 10
+    assert_replicates(systems()[1], data, tolerance=1e-9)
+    tariff = xr.where(data.tariff.importer == data.tariff.exporter, 0.0, 0.1)
+    problem = systems()[1].bind(data, {"tariff": tariff})
+    assert_walras(problem, tolerance=1e-10)
+    found = solve(problem)
+    assert (found["gross_output"].where(empty, 1.0) == 1).all()
+    payroll = data.value_added_share * data.gross_output
+    expected = (payroll * found["gross_output"]).sum("sector") / payroll.sum("sector")
+    assert_allclose(found["wage"], expected, rtol=1e-9)
