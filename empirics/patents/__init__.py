@@ -1,0 +1,54 @@
+"""Patents and sentences on rare earths: read, screen, classify, evaluate, count and draw.
+
+The language model classifier is in `empirics.patents.llm`, which is not imported here, because it brings a client for
+web services with it.
+"""
+
+from empirics.patents.aggregate import (
+    Aggregation,
+    aggregate_patents,
+    count_sentences,
+    perpetual_inventory,
+    scale_sample,
+)
+from empirics.patents.classify import Answer, Classifier, TextSimilarity, classify
+from empirics.patents.codebook import Codebook, Question, patent_codebook, sentence_codebook
+from empirics.patents.corpus import Corpus, read_patents, read_sentences
+from empirics.patents.evaluate import Evaluation, evaluate, kappa
+from empirics.patents.figures import plot_patents, plot_sentences
+from empirics.patents.keywords import KeywordScreen, screen
+from empirics.patents.synthetic import synthetic_patents, synthetic_sentences
+from empirics.patents.tables import REGIONS, region_of_country, sic_titles
+from empirics.patents.totals import read_totals
+
+__all__ = [
+    "REGIONS",
+    "Aggregation",
+    "Answer",
+    "Classifier",
+    "Codebook",
+    "Corpus",
+    "Evaluation",
+    "KeywordScreen",
+    "Question",
+    "TextSimilarity",
+    "aggregate_patents",
+    "classify",
+    "count_sentences",
+    "evaluate",
+    "kappa",
+    "patent_codebook",
+    "perpetual_inventory",
+    "plot_patents",
+    "plot_sentences",
+    "read_patents",
+    "read_sentences",
+    "read_totals",
+    "region_of_country",
+    "scale_sample",
+    "screen",
+    "sentence_codebook",
+    "sic_titles",
+    "synthetic_patents",
+    "synthetic_sentences",
+]
