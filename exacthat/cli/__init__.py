@@ -1,5 +1,10 @@
 """The command ``exacthat``. Heavy imports are inside the commands, so that help is quick."""
 
+from exacthat.cli import patents
 from exacthat.cli.commands import app
+from exacthat.cli.measure import measure_command
+
+app.command("measure")(measure_command)
+app.add_typer(patents.app, name="patents")
 
 __all__ = ["app"]
