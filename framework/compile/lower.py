@@ -30,7 +30,7 @@ class Lowering:
         self.unknowns = set(unknowns)
         self.graph = Graph()
         self._values: dict[tuple[sp.Expr, bool], Ref] = {}
-        self._in_exponent = False
+        self._exact = False
         self._logs: dict[sp.Expr, Ref] = {}
         self._nodes: dict[tuple[str, bool], tuple[Node, tuple[int, ...]]] = {}
 
@@ -38,18 +38,18 @@ class Lowering:
 
     def value(self, expr: sp.Expr) -> Ref:
         """The value of an expression."""
-        key = (expr, self._in_exponent)
+        key = (expr, self._exact)
         if key not in self._values:
             self._values[key] = self._value(expr)
         return self._values[key]
 
-    def exponent(self, expr: sp.Expr) -> Ref:
-        """The value of an exponent, in which a division by zero is never the share of an empty total."""
-        before, self._in_exponent = self._in_exponent, True
+    def exact(self, expr: sp.Expr) -> Ref:
+        """The value of an expression in which a division by zero is never the share of an empty total."""
+        before, self._exact = self._exact, True
         try:
             return self.value(expr)
         finally:
-            self._in_exponent = before
+            self._exact = before
 
     def _value(self, expr: sp.Expr) -> Ref:
         if expr.is_number:
@@ -108,14 +108,14 @@ class Lowering:
                     [self.value(base) if exponent > 0 else self._reciprocal(base)] * abs(int(exponent))
                 )
             else:
-                log = self.graph.mul([self.exponent(exponent), self.log(base)])
+                log = self.graph.mul([self.exact(exponent), self.log(base)])
                 gathered.setdefault((log.time, frozenset(log.indices)), []).append(log)
         return refs + [self.graph.apply("exp", self.graph.add(logs)) for logs in gathered.values()]
 
     def _reciprocal(self, base: sp.Expr) -> Ref:
         ref = self.value(base)
         # Baseline totals of cells that nobody uses are zero; their shares are zero as well.
-        share = self.model.is_hat and ref.time is Time.PRELUDE and not self._in_exponent
+        share = self.model.is_hat and ref.time is Time.PRELUDE and not self._exact
         return self.graph.apply("inverse0" if share else "inverse", ref)
 
     # ---- logs ------------------------------------------------------------------------------------
@@ -133,7 +133,7 @@ class Lowering:
             (inner,) = terms(expr.function) or (Term(sp.S.One, {}),)
             bound = [limit[0] for limit in expr.limits]
             parts = [Term(sp.S.One, {}, tuple(bound))] if not inner.factors else []
-            logs = [self._contract([self.exponent(e), self.log(b)], bound) for b, e in inner.factors.items()]
+            logs = [self._contract([self.exact(e), self.log(b)], bound) for b, e in inner.factors.items()]
             return self.graph.add(logs or [self.term(p) for p in parts])
         if isinstance(expr, ces):
             return self._ces(expr)
@@ -142,7 +142,7 @@ class Lowering:
             (t,) = found
             if expr in t.factors:
                 return self.graph.apply("log", self.value(expr))
-            logs = [self.graph.mul([self.exponent(e), self.log(b)]) for b, e in t.factors.items()]
+            logs = [self.graph.mul([self.exact(e), self.log(b)]) for b, e in t.factors.items()]
             return self.graph.add([self._const(sp.log(t.coefficient)), *logs])
         return self.graph.apply("log", self.value(expr))
 
@@ -152,7 +152,7 @@ class Lowering:
             total = sp.Add(*(summed(p.args[0] * p.args[1] ** exponent, p.args[2:]) for p in parts))
             weights = sp.Add(*(summed(p.args[0], p.args[2:]) for p in parts))
             inner = self.graph.add([self.value(total), self.empty(weights)])
-            return self.graph.mul([self.exponent(1 / exponent), self.graph.apply("log", inner)])
+            return self.graph.mul([self.exact(1 / exponent), self.graph.apply("log", inner)])
         # ln = m + log1p(sum w expm1(e (ln z - m)))/e with m = sum w ln z: exact and smooth through e = 0.
         graph, e = self.graph, self.value(exponent)
         weights, logs = [self.value(p.args[0]) for p in parts], [self.log(p.args[1]) for p in parts]
@@ -204,7 +204,8 @@ class Lowering:
             return (self.graph.unary("log", lower) if log else lower), plain
         if decl.kind is Kind.VARIABLE:
             eq = self.definitions[name]
-            ref = (self.log if log else self.value)(eq.rhs) if eq.total is None else self.with_total(eq, log)
+            plain_value = self.exact if decl.level else self.value  # levels are no shares
+            ref = (self.log if log else plain_value)(eq.rhs) if eq.total is None else self.with_total(eq, log)
             ref = self.spread(ref, [s for s in subscripts(eq.lhs) if is_index(s)])
             order = tuple(subscripts(eq.lhs).index(i) for i in ref.indices)
             return ref.node, order

@@ -14,6 +14,8 @@ from framework import Model, base
 from models.rare_earths import technology
 from models.rare_earths.outcomes import income_outcomes, sector_outcomes
 
+REE_UNIT = "million USD at the baseline world price"
+
 
 def rare_earths() -> Model:
     """Declare the model; choose a technology with ``.choose(technology=...)``, a policy by closure swap."""
@@ -87,7 +89,7 @@ def _declare_data(m: Model, region, sector) -> None:
     m.exogenous("d", [importer, exporter, sector], "trade cost")
     m.exogenous("tau", [importer, exporter, sector], "tariff", level=True, lower=-1.0, latex=r"\tau")
     m.exogenous("L", [region], "labour")
-    m.exogenous("R", [region], "ree endowment", observed=True, unit="million USD at the baseline world price")
+    m.exogenous("R", [region], "ree endowment", observed=True, unit=REE_UNIT)
     m.exogenous("t", [], "export tax", level=True, lower=-1.0, description="ad-valorem tax on REE exports")
     m.exogenous("D", [region], "deficit", level=True, unit="million USD")
 
@@ -115,7 +117,7 @@ def _declare_variables(m: Model, region, sector) -> None:
     m.variable("V", rs, "value added", unit="million USD")
     m.variable("r", rs, "ree use")
     m.variable("I", [region], "final expenditure", observed=True, unit="million USD")
-    m.variable("XR", [], "ree exports", level=True, lower=0.0, latex="X^R")
+    m.variable("XR", [], "ree exports", level=True, lower=0.0, latex="X^R", unit=REE_UNIT)
     m.variable(
         "zX",
         [],
