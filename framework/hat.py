@@ -77,7 +77,8 @@ class _Transform:
         out.equations = [self.equation(eq) for eq in self.model.equations]
         if rule := self.model.numeraire_rule:
             out.numeraire_rule = self.numeraire(rule)
-        out.identities, out.normalisations, out.variant_builders = [], [], {}
+        out.identities = [self.identity(lhs, rhs) for lhs, rhs in self.model.identities]
+        out.normalisations, out.variant_builders = [], {}
         changes = {d.symbol: _change(d).symbol for d in self.model.symbols.values()}
         out.swaps = {changes[freed]: changes[fixed] for freed, fixed in self.model.swaps.items()}
         out.is_hat = True
@@ -142,6 +143,12 @@ class _Transform:
             total=None if total is None else tidy_indices(total),
             defines=eq.defines and lhs.func in (sp.Indexed, sp.Symbol),
         )
+
+    def identity(self, lhs: sp.Expr, rhs: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+        """A theorem in changes, to be checked at the solution."""
+        self.where, self.baseline.context = f"identity '{typed(lhs)} = {typed(rhs)}'", free_indices(lhs)
+        left, right, _ = self._sides(Equation(self.where, "identity", lhs, rhs, False))
+        return tidy_indices(left), tidy_indices(right)
 
     def _sides(self, eq: Equation) -> tuple[sp.Expr, sp.Expr, sp.Expr | None]:
         left, right = terms(eq.lhs), terms(eq.rhs)

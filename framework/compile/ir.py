@@ -23,7 +23,7 @@ class Time(IntEnum):
     TANGENT = 2  # from a direction: once a Jacobian-vector product
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Node:
     """One array operation.
 
@@ -48,6 +48,11 @@ class Node:
     rank: int
     attr: object
     time: Time
+
+    def __repr__(self) -> str:
+        args = ", ".join(f"%{a.id}{list(s) if s else ''}" for a, s in self.args)
+        about = "" if self.attr is None else f" {self.attr}"
+        return f"%{self.id} = {self.op}{about}({args}) over ({', '.join(self.axes)}) -> rank {self.rank}, {self.time.name}"
 
     @property
     def shape_axes(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from framework.compile.lower import Lowering
 from framework.compile.tangent import Tangent, axis_index
 from framework.errors import ModelError
 from framework.model import Equation, Model
+from framework.printing import typed
 from framework.sets import is_index, root_of
 from framework.structure import Structure, analyse
 from framework.symbols import Declaration, Kind, base, declared_atoms, subscripts, symbol_name
@@ -57,6 +58,8 @@ class System:
         Deviation of the numeraire from its value: zero at a solution iff the budgets add up.
     conditions : list of Condition
         What the baseline data must satisfy.
+    identities : list of (str, Ref, Ref)
+        Theorems that were stated, with their two sides, to be checked at a solution.
     """
 
     model: Model
@@ -67,6 +70,7 @@ class System:
     stability: list[tuple[str, Ref]]
     walras: Node | None
     conditions: list[Condition]
+    identities: list[tuple[str, Ref, Ref]]
     lowering: Lowering
 
     def bind(
@@ -108,11 +112,14 @@ def compile_model(model: Model) -> System:
     stability = [(loop.symbol, lowering.value(1 - loop.exponent)) for loop in structure.loops]
     groups = _with_tangents(lowering, model, structure, residuals)
     conditions = baseline_conditions(lowering, model)
+    identities = [(typed(lhs), lowering.value(lhs), lowering.value(rhs)) for lhs, rhs in model.identities]
     read = {n.attr[1] for n in lowering.graph.nodes if n.op == "input" and n.time is Time.PRELUDE}  # type: ignore[index]
     inputs = [d for d in model.symbols.values() if d.symbol in read]
     rule = model.numeraire_rule
     walras = lowering.value(rule.expr / rule.value - 1).node if rule else None
-    return System(model, structure, groups, outcomes, inputs, stability, walras, conditions, lowering)
+    return System(
+        model, structure, groups, outcomes, inputs, stability, walras, conditions, identities, lowering
+    )
 
 
 def _without_baseline(model: Model) -> Model:

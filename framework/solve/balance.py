@@ -1,4 +1,4 @@
-"""Check baseline data against the conditions of a hat model, before anything is solved."""
+"""Check baseline data against the conditions of a hat model, and stated theorems at a solution."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from framework.compile.ir import Ref, Time
 from framework.errors import DataError
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def check_baseline_conditions(problem: Problem) -> None:
     program = problem.program_of([r.node for c in conditions for r in (c.gap, c.total)])
     for c in conditions:
         gap, total = np.atleast_1d(program[c.gap.node]), np.abs(np.atleast_1d(program[c.total.node]))
-        total = _like(c, total)
+        total = _aligned(c.gap, c.total, total)
         excess = np.abs(gap) / np.maximum(total, _FLOOR * max(total.max(initial=0.0), 1e-300)) - TOLERANCE
         if c.is_share:
             excess = np.where(np.abs(gap + 1) < TOLERANCE, -1.0, excess)  # an empty cell: no share at all
@@ -32,10 +33,24 @@ def check_baseline_conditions(problem: Problem) -> None:
             _refuse(problem, c, gap, bad, excess)
 
 
-def _like(condition: Condition, total: np.ndarray) -> np.ndarray:
-    """Total with its axes in the order of the gap's."""
-    gap, own = condition.gap.indices, condition.total.indices
-    return total.transpose([own.index(i) for i in gap]) if set(gap) == set(own) and len(own) > 1 else total
+def identity_gaps(problem: Problem, u: np.ndarray) -> dict[str, float]:
+    """Largest gap between the two sides of each stated theorem at `u`, relative to the largest value."""
+    sides = problem.system.identities
+    tape = problem.program_of([r.node for _, left, right in sides for r in (left, right)])
+    problem.set_unknowns(tape, u)
+    tape.run(tape.steps[Time.STATE])
+    out = {}
+    for name, left, right in sides:
+        a, b = np.atleast_1d(tape[left.node]), _aligned(left, right, np.atleast_1d(tape[right.node]))
+        out[name] = float(np.abs(a - b).max(initial=0.0) / max(np.abs(a).max(initial=0.0), 1e-300))
+    return out
+
+
+def _aligned(to: Ref, ref: Ref, value: np.ndarray) -> np.ndarray:
+    """A value with its axes in the order of another's, where both have the same indices."""
+    if set(to.indices) != set(ref.indices) or value.ndim < 2:
+        return value
+    return value.transpose([ref.indices.index(i) for i in to.indices])
 
 
 def _refuse(problem: Problem, c: Condition, gap: np.ndarray, bad: np.ndarray, excess: np.ndarray) -> None:
