@@ -86,7 +86,7 @@ def stacked_bars(measurement: xr.Dataset, count: int = 20) -> NamedFigure:
             )  # fmt: skip
         axes.set(xlim=(0, limit), ylim=(len(table) - 0.4, -0.6))
         axes.grid(axis="x", zorder=0)
-        axes.xaxis.set_major_locator(MaxNLocator(5, prune="upper"))
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], prune="upper"))
         axes.xaxis.set_major_formatter(PLAIN)
         axes.tick_params(axis="y", length=0)
 
@@ -161,7 +161,7 @@ def beside_slides(measurement: xr.Dataset) -> NamedFigure:
     within = agreement(measurement)
     note = (
         f"{_source(measurement)} Left: sum over elements for the eight sectors of the slides' table. Right: each sector and element, "
-        f"variant '{HEADLINE}'; filled marks agree by calibration, values below {SMALLEST:g} are drawn at it. "
+        f"variant '{HEADLINE}'; filled marks agree by calibration (as do the first two rows on the left), values below {SMALLEST:g} are drawn at it. "
         f"{int(within.to_numpy().sum())} of {within.size} cells differ by at most 0.01 at two decimals."
     )
     figure = drawn(PAGE_WIDTH, 3.3, draw)

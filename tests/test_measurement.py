@@ -123,6 +123,8 @@ def test_sensitivity_is_weighted_in_thousandths(shipped):
     requirements = 1000 * shipped["total_requirements"].sel(sector="3499")
     expected = float((requirements * shipped["complementarity"] / 100).sum())
     assert float(shipped["sensitivity"].sel(sector="3499")) == pytest.approx(expected)
+    spiked = 6.93 * 135.0 / 4.88
+    assert float(shipped["sensitivity_price_spike"].sel(sector="3691")) == pytest.approx(spiked, rel=1e-3)
     # The slides say that one standard deviation times 0.880 is about 0.3 percentage points.
     assert 0.88 * float(shipped["sensitivity"].std(ddof=1)) == pytest.approx(0.3, abs=0.06)
 

@@ -30,7 +30,8 @@ from empirics.measurement.variants import (
     calibrated_cells,
     slides_table,
 )
-from empirics.sensitivity import complementarity, sensitivity
+from empirics.prices import read_prices, spike_factors
+from empirics.sensitivity import complementarity, price_sensitivity, sensitivity
 from empirics.shipped import DATA, official_folder, shipped_table
 from framework.errors import DataError
 
@@ -113,7 +114,15 @@ def _requirements(accounts: xr.Dataset, table: ExtendedTable, sectors: xr.DataAr
     for name, requirements in list(arrays.items()):
         if name.startswith("total"):
             arrays[name.replace("total_requirements", "sensitivity")] = sensitivity(requirements, index)
+    arrays["sensitivity_price_spike"] = price_sensitivity(sectors, _spikes())
     return xr.Dataset(arrays)
+
+
+def _spikes() -> xr.DataArray:
+    """Highest price of 2010 to 2012 over the mean of 2009 by element, the same in every country, dims (element)."""
+    factor = spike_factors(read_prices()).factor.reindex(list(ELEMENTS))
+    note = "shipped public prices, the same spike in every country"
+    return xr.DataArray(factor.to_numpy(), {"element": list(ELEMENTS)}, "element", attrs={"source": note})
 
 
 def _variants(tables: dict[str, ExtendedTable], sectors: dict[str, xr.DataArray]) -> xr.Dataset:
