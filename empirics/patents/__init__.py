@@ -1,7 +1,7 @@
 """Patents and sentences on rare earths: read, screen, classify, evaluate, count and draw.
 
-The language model classifier is in `empirics.patents.llm`, which is not imported here, because it brings a client for
-web services with it.
+The language-model classifier is in `empirics.patents.llm` and the figures are in `empirics.patents.figures`; they are
+not imported here, because they bring a client for web services and a plotting library with them.
 """
 
 from empirics.patents.aggregate import (
@@ -15,7 +15,6 @@ from empirics.patents.classify import Answer, Classifier, TextSimilarity, classi
 from empirics.patents.codebook import Codebook, Question, patent_codebook, sentence_codebook
 from empirics.patents.corpus import Corpus, read_patents, read_sentences
 from empirics.patents.evaluate import Evaluation, evaluate, kappa
-from empirics.patents.figures import plot_patents, plot_sentences
 from empirics.patents.keywords import KeywordScreen, screen
 from empirics.patents.synthetic import synthetic_patents, synthetic_sentences
 from empirics.patents.tables import REGIONS, region_of_country, sic_titles
@@ -39,8 +38,6 @@ __all__ = [
     "kappa",
     "patent_codebook",
     "perpetual_inventory",
-    "plot_patents",
-    "plot_sentences",
     "read_patents",
     "read_sentences",
     "read_totals",

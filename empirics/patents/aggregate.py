@@ -245,7 +245,7 @@ def _listed(table: pd.DataFrame, which: pd.Series, reason: str) -> pd.DataFrame:
 
 def _most_frequent(exclusions: Iterable[pd.DataFrame]) -> str:
     reasons = pd.concat(list(exclusions))["reason"].value_counts()
-    return "; ".join(f"{reason} ({n})" for reason, n in reasons.head(3).items()) or "there is none"
+    return "; ".join(f"{reason} ({n})" for reason, n in reasons.head(3).items()) or "the table is empty"
 
 
 def _earliest_of_family(patents: pd.DataFrame, column: str, exclusions: list[pd.DataFrame]) -> pd.DataFrame:

@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from empirics.patents.codebook import SEPARATOR, Codebook, Question
 from framework.errors import DataError
@@ -154,6 +153,9 @@ class TextSimilarity:
         """Return the function that gives the similarity of n texts to each label but `otherwise`."""
         described = [text for label, text in question.labels.items() if label != question.otherwise]
         if self._embed is None:
+            # Imported only here: it takes seconds, which a language model has no use for.
+            from sklearn.feature_extraction.text import TfidfVectorizer
+
             vectorizer = TfidfVectorizer(analyzer=stems, sublinear_tf=True)
             vectors = vectorizer.fit_transform(described).T
             return lambda texts: (vectorizer.transform(texts) @ vectors).toarray()

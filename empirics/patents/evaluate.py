@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import cohen_kappa_score
 
 from empirics.patents.classify import UNCLASSIFIED
 from empirics.patents.codebook import SEPARATOR, Codebook, Question
@@ -178,6 +177,8 @@ def kappa(first: pd.Series, second: pd.Series) -> float | None:
 
     It is undefined where chance alone agrees always: both codings give every document the same one label.
     """
+    from sklearn.metrics import cohen_kappa_score
+
     labels = np.union1d(first.unique(), second.unique())
     if len(labels) == 1:
         return None
