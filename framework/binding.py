@@ -9,12 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
+import sympy as sp
 import xarray as xr
 
 from framework.errors import DataError, ModelError, did_you_mean
+from framework.sets import Element
 from framework.symbols import Declaration, Kind
 
 if TYPE_CHECKING:
@@ -100,23 +103,18 @@ def bind_inputs(
 
 
 def _labels(system: System, data: xr.Dataset) -> Labels:
-    """Labels of each set, from the data's coordinate of that name or from the first array over it."""
+    """Labels of each set, from the data's coordinate of that name or of the first alias that has one."""
+    declared = [*system.inputs, *(g.declaration for g in system.groups)]
+    declared += [system.model.symbols[symbol] for symbol in system.outcomes]
     out: Labels = {}
-    for decl in system.model.symbols.values():
-        if decl.key not in data or decl.role in ("hat", "new"):
-            continue
-        for dim in decl.dims:
-            if dim.root not in out and dim.root in data.coords:
-                out[dim.root] = list(data.coords[dim.root].values)
-            elif dim.root not in out and dim.name in data[decl.key].coords:
-                out[dim.root] = list(data[decl.key].coords[dim.name].values)
-    roots = {d.root for decl in system.inputs for d in decl.dims} | {
-        r for g in system.groups for r in g.declaration.roots
-    }
-    for root in sorted(roots - set(out)):
-        raise DataError(
-            f"no data give the labels of set '{root}'; add a coordinate: data.assign_coords({root}=[...])"
-        )
+    for root in sorted({dim.root for decl in declared for dim in decl.dims}):
+        names = [root, *(d.name for decl in declared for d in decl.dims if d.root == root)]
+        found = [data.coords[n] for n in names if n in data.coords and data.coords[n].ndim == 1]
+        if not found:
+            raise DataError(
+                f"no data give the labels of set '{root}'; add a coordinate: data.assign_coords({root}=[...])"
+            )
+        out[root] = list(found[0].values)
     for root, names in out.items():
         _check_unique(names, f"set '{root}'")
     return out
@@ -152,30 +150,33 @@ def _elements(
     return chosen, positions
 
 
-def _element_symbols(system: System):
-    from framework.sets import Element
-
+def _element_symbols(system: System) -> tuple[Element, ...]:
     model = system.model
     exprs = [x for e in model.equations for x in (e.lhs, e.rhs)]
     if model.numeraire_rule:
         exprs.append(model.numeraire_rule.expr)
-    return sorted(set().union(*(x.atoms(Element) for x in exprs)), key=str)
+    return _elements_of(tuple(exprs))
+
+
+@lru_cache(maxsize=64)
+def _elements_of(exprs: tuple[sp.Basic, ...]) -> tuple[Element, ...]:
+    return tuple(sorted(set().union(*(x.atoms(Element) for x in exprs)), key=str))
 
 
 def _check_shock_names(system: System, shocks: Mapping[str, object]) -> None:
     model, read = system.model, {d.symbol for d in system.inputs}
     known = {d.key: d for d in model.of_kind(Kind.EXOGENOUS) if d.symbol in read}
+    by_symbol = {d.symbol.removesuffix("_hat").removesuffix("_new"): key for key, d in known.items()}
     for key in shocks:
         if key in known:
             continue
-        try:
-            decl = model.declaration(key)
-        except ModelError:
-            what = "is unknown"
+        if key in by_symbol:
+            what = f"is a symbol; its key is '{by_symbol[key]}'"
         else:
-            what = _why_not(model, decl)
-            if decl.key != key:
-                what = f"is a symbol; its key is '{decl.key}'"
+            try:
+                what = _why_not(model, model.declaration(key))
+            except ModelError:
+                what = "is unknown"
         raise DataError(
             f"shock '{key}' {what}; model '{model.name}' takes {', '.join(sorted(known))}."
             + did_you_mean(key, known)

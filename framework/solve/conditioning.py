@@ -33,7 +33,9 @@ def conditioning(problem: Problem, u: np.ndarray) -> float:
         size = np.linalg.norm
         stretch = max(size(product(b)) / size(b), size(b) / size(found.x))
         return float(stretch * size(found.x) / size(b))
-    return float(np.linalg.cond(problem.jacobian(u))) if problem.size <= DENSE else float("inf")
+    if problem.size > DENSE or not np.isfinite(jacobian := problem.jacobian(u)).all():
+        return float("inf")
+    return float(np.linalg.cond(jacobian))
 
 
 def undetermined(problem: Problem, u: np.ndarray) -> str:

@@ -160,7 +160,7 @@ class Problem:
         out: dict[str, float] = {}
         for group, where, _ in self.slices():
             name, worst = group.equation.name, float(np.abs(residual[where]).max(initial=0.0))
-            out[name] = max(out.get(name, 0.0), worst)
+            out[name] = float(np.maximum(out.get(name, 0.0), worst))  # unlike max, it keeps NaN
         return out
 
     def largest(self, residual: Array) -> str:

@@ -1,0 +1,80 @@
+"""Why a solve failed, in words: what was asked, how far it got, which check failed and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from framework.solution import Certificate, Check, Status
+from framework.solve.conditioning import CONDITION_BOUND, conditioning, undetermined
+from framework.solve.diagnose import not_finite
+
+if TYPE_CHECKING:
+    from framework.solve.newton import Trace
+    from framework.solve.problem import Problem
+
+AT_LEAST = " at least its bound"
+
+
+def why_not_solved(
+    problem: Problem,
+    trace: Trace,
+    status: Status,
+    certificate: Certificate,
+    solver: str,
+    without_value: list[str],
+) -> str:
+    """The message of a failed solve: what happened, what was asked, how far it got, the certificate."""
+    lines = [f"model '{problem.system.model.name}' was not solved by '{solver}': {status}"]
+    if status is Status.BAD_START and (lost := not_finite(problem, trace.point)):
+        lines.append(f"  {lost}")
+    for check in certificate.checks:
+        if status is Status.FAILED_CHECK and not check.passed:
+            lines += _in_words(problem, trace, check, certificate)
+    if lost := without_value:
+        lines.append(f"  outcomes without a value: {', '.join(lost[:6])}{', ...' if len(lost) > 6 else ''}")
+    before = problem.unshocked
+    if problem.system.model.is_hat and status not in (Status.FAILED_CHECK, Status.FAILED, Status.BAD_START):
+        with np.errstate(all="ignore"):
+            if not conditioning(before, before.start) <= CONDITION_BOUND:
+                lines.append(f"  the Jacobian is singular even at the baseline{_free(before, before.start)}")
+    if asked := _asked(problem):
+        lines.append(f"  asked: {asked}")
+    lines += [f"  {trace.note}"] if trace.note else []
+    return "\n".join([*lines, certificate.to_text()])
+
+
+def _in_words(problem: Problem, trace: Trace, check: Check, certificate: Certificate) -> list[str]:
+    """What a failed check means and what to do, where that can be said."""
+    if check.name.endswith(AT_LEAST):
+        key = check.name.removesuffix(AT_LEAST)
+        return [
+            f"  {key} would be {check.value:.6g}, but it must not be below {check.bound:g}: "
+            "no economy within its bounds can reach what was asked; ask for less"
+        ]
+    if check.name.startswith("conditioning"):
+        return [f"  the Jacobian is singular at the solution{_free(problem, trace.point)}"]
+    equations_hold = all(c.passed for c in certificate.checks if c.name.startswith("residual"))
+    if check.name.startswith("Walras") and equations_hold:
+        return ["  the budgets do not add up: an income or a tax revenue is forgotten or counted twice"]
+    return []
+
+
+def _free(problem: Problem, point: np.ndarray) -> str:
+    """What a singular Jacobian leaves undetermined, and what to do."""
+    free = undetermined(problem, point)
+    moves = f": no equation holds {free} in place" if free else ""
+    return f"{moves}; one is missing or redundant, or the model needs model.numeraire(...)"
+
+
+def _asked(problem: Problem) -> str:
+    """The shocks in words."""
+    symbols = problem.system.model.symbols
+    words = []
+    for symbol, (old, new) in problem.shocked().items():
+        cell = np.unravel_index(np.abs(new - old).argmax(), np.shape(new))
+        at = problem.bound.at(symbols[symbol], [int(k) for k in cell])
+        where = f" (largest change,{at})" if at else ""
+        words.append(f"'{symbols[symbol].key}' from {old[cell]:.6g} to {new[cell]:.6g}{where}")
+    return "; ".join(words[:4]) + ("; ..." if len(words) > 4 else "")
