@@ -2,8 +2,10 @@
 
 from exacthat.cli import patents
 from exacthat.cli.commands import app
+from exacthat.cli.did import did_command
 from exacthat.cli.measure import measure_command
 
+app.command("did")(did_command)
 app.command("measure")(measure_command)
 app.add_typer(patents.app, name="patents")
 

@@ -1,0 +1,288 @@
+"""One regression by pyfixest, with what it left out: the only place that touches pyfixest's model objects."""
+
+from __future__ import annotations
+
+import keyword
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyfixest as pf
+from pyfixest.core.demean import demean as pyfixest_demean
+
+from empirics.did.design import DesignError
+from framework.errors import DataError
+
+#: Of pyfixest's warnings, those that a `Fit` reports as counts and lists.
+REPORTED = re.compile(
+    r"singleton fixed effect|removed because of separation|dropped due to multicollinearity"
+)
+
+
+class EstimationError(DataError):
+    """A regression has no result: nothing to estimate from, collinearity, or no convergence."""
+
+
+@dataclass(frozen=True)
+class Regression:
+    """A regression equation: the outcome, the regressors, the fixed effects, the clusters, the estimator.
+
+    Attributes
+    ----------
+    outcome : str
+    terms : tuple of str
+        Regressors.
+    fixed_effects, cluster : tuple of str
+        Columns, or columns joined by ``^``.
+    estimator : {"OLS", "PPML"}
+    separation : tuple of str
+        Checks of pyfixest's `fepois`.
+    """
+
+    outcome: str
+    terms: tuple[str, ...]
+    fixed_effects: tuple[str, ...]
+    cluster: tuple[str, ...]
+    estimator: str
+    separation: tuple[str, ...] = ("fe",)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Columns with labels: the parts of fixed effects and clusters."""
+        parts = [c for e in (*self.fixed_effects, *self.cluster) for c in e.split("^")]
+        return tuple(dict.fromkeys(parts))
+
+    def without(self, *terms: str) -> Regression:
+        """Return the same equation without some regressors."""
+        return replace(self, terms=tuple(t for t in self.terms if t not in terms))
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Result of a regression.
+
+    Attributes
+    ----------
+    model
+        pyfixest's model, for anything that is not here.
+    terms : tuple of str
+        Estimated regressors (k of them).
+    collinear : tuple of str
+        Regressors that were dropped because they are collinear with others or with the fixed effects.
+    coefficient, standard_error, t_statistic, p_value : np.ndarray
+        Shape (k,).
+    covariance : np.ndarray
+        Shape (k, k).
+    interval : np.ndarray
+        95% confidence bounds, shape (k, 2).
+    observations : int
+    clusters : int
+        Of multi-way clusters, the smallest number.
+    kept, singletons, separated : np.ndarray
+        Positions of rows in the frame: used, and left out for either reason.
+    """
+
+    regression: Regression
+    model: Any
+    terms: tuple[str, ...]
+    collinear: tuple[str, ...]
+    coefficient: np.ndarray
+    standard_error: np.ndarray
+    t_statistic: np.ndarray
+    p_value: np.ndarray
+    covariance: np.ndarray
+    interval: np.ndarray
+    observations: int
+    clusters: int
+    kept: np.ndarray
+    singletons: np.ndarray
+    separated: np.ndarray
+
+    def at(self, term: str) -> int:
+        """Return the position of a term among the estimated ones."""
+        return self.terms.index(term)
+
+    @property
+    def regressors(self) -> np.ndarray:
+        """Regressors without fixed effects, times the root of the weight, shape (observations, k)."""
+        return self.model._X
+
+    @property
+    def residual(self) -> np.ndarray:
+        """Residual, times the root of the weight; under PPML that of the last weighted least squares."""
+        return np.asarray(self.model._u_hat, dtype=float).ravel()
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Weights of the last weighted least squares, the fitted means under PPML; one under OLS."""
+        return np.asarray(self.model._weights, dtype=float).ravel()
+
+    @property
+    def effects(self) -> np.ndarray:
+        """Number of the group of every fixed effect, shape (observations, number of fixed effects)."""
+        return np.asarray(self.model._fe, dtype=np.int64).reshape(self.observations, -1)
+
+    @property
+    def small_sample_factor(self) -> float:
+        """Factor G/(G-1) (N-1)/(N-k) of pyfixest on the clustered covariance."""
+        return float(np.ravel(self.model._ssc)[0])
+
+    def without_effects(self, columns: np.ndarray) -> np.ndarray:
+        """Return columns over the used rows with the fixed effects taken out, weighted by `weights`."""
+        effects = self.effects.astype(np.uint64)
+        out, converged = pyfixest_demean(np.asfortranarray(columns, dtype=float), effects, self.weights)
+        if not converged:
+            raise EstimationError(
+                "the fixed effects could not be taken out of a column; the panel is nearly disconnected."
+            )
+        return out
+
+
+def fit(regression: Regression, frame: pd.DataFrame, place: str) -> Fit:
+    """Estimate a regression on a frame that has all its columns, without missing values.
+
+    Parameters
+    ----------
+    regression : Regression
+    frame : pd.DataFrame
+        Numbers as floats, labels as text. It is changed: pyfixest adds columns to it.
+    place : str
+        What is estimated, for messages.
+
+    Raises
+    ------
+    EstimationError
+        All rows are left out, fewer than two clusters remain, every regressor is collinear, or PPML does not
+        converge.
+    """
+    names = _aliases(regression)
+    frame.columns = [names.get(c, c) for c in frame.columns]
+    frame.reset_index(drop=True, inplace=True)
+    cluster = _add_clusters(regression, frame, names)
+    rows = len(frame)
+    right = " + ".join(names[t] for t in regression.terms) or "1"
+    effects = " + ".join("^".join(names[c] for c in e.split("^")) for e in regression.fixed_effects)
+    options: dict[str, Any] = {"copy_data": False, "vcov": {"CRV1": cluster}}
+    estimate: Any = pf.feols
+    if regression.estimator == "PPML":
+        estimate, options["separation_check"] = pf.fepois, [*regression.separation]
+    with _reported_warnings():
+        try:
+            model: Any = estimate(f"{names[regression.outcome]} ~ {right} | {effects}", frame, **options)
+        except (ValueError, TypeError, ZeroDivisionError, IndexError, np.linalg.LinAlgError) as error:
+            raise EstimationError(f"{place}: {_explained(error, regression)}") from error
+    return _result(regression, model, {v: k for k, v in names.items()}, rows, place)
+
+
+def _result(regression: Regression, model: Any, originals: Mapping[str, str], rows: int, place: str) -> Fit:
+    """Read pyfixest's model."""
+    if regression.estimator == "PPML" and not model.convergence:
+        raise EstimationError(
+            f"{place}: PPML did not converge in {model.maxiter} steps; look for separated observations "
+            "(separation = ['fe', 'ir']) or regressors of very different size."
+        )
+    clusters = int(np.min(model._G)) if len(model._G) else 0
+    if regression.terms and clusters < 2:
+        raise EstimationError(
+            f"{place}: the sample has {clusters} cluster of '{' + '.join(regression.cluster)}', and a clustered "
+            "standard error needs two; widen the sample or cluster by something finer."
+        )
+    kept = model._data.index.to_numpy()
+    out = np.ones(rows, dtype=bool)
+    out[kept] = False
+    is_separated = np.zeros(rows, dtype=bool)
+    is_separated[np.asarray(model.na_index, dtype=np.int64)] = True
+    k = len(model._coefnames)
+    return Fit(
+        regression=regression,
+        model=model,
+        terms=tuple(originals[str(c)] for c in model._coefnames),
+        collinear=tuple(originals[str(c)] for c in getattr(model, "_collin_vars", ())),
+        coefficient=np.asarray(model._beta_hat, dtype=float),
+        standard_error=np.asarray(model._se, dtype=float),
+        t_statistic=np.asarray(model._tstat, dtype=float),
+        p_value=np.asarray(model._pvalue, dtype=float),
+        covariance=np.asarray(model._vcov, dtype=float),
+        interval=np.asarray(model._conf_int, dtype=float).T.reshape(k, 2),
+        observations=int(model._N),
+        clusters=clusters,
+        kept=kept,
+        singletons=np.flatnonzero(out & ~is_separated),
+        separated=np.flatnonzero(is_separated),
+    )
+
+
+def _aliases(regression: Regression) -> dict[str, str]:
+    """Return a name for every column that pyfixest's formulas can hold: its own wherever possible."""
+    taken: set[str] = {e.replace("^", "_") for e in (*regression.fixed_effects, *regression.cluster)}
+    names: dict[str, str] = {}
+    for label in regression.labels:
+        names[label] = _alias(label, set() if label in taken else taken | set(names.values()))
+    for column in (regression.outcome, *regression.terms):
+        if column in names:
+            raise DesignError(
+                f"'{column}' is a number and a label at once: an outcome or control, and part of a fixed "
+                "effect or cluster; leave one out."
+            )
+        names[column] = _alias(column, taken | set(names.values()))
+    return names
+
+
+def _alias(name: str, taken: set[str]) -> str:
+    fine = re.sub(r"\W", "_", name, flags=re.ASCII)
+    fine = fine if re.match(r"[A-Za-z]", fine) and not keyword.iskeyword(fine) else f"c_{fine}"
+    while fine in taken:
+        fine += "_"
+    return fine
+
+
+def _add_clusters(regression: Regression, frame: pd.DataFrame, names: Mapping[str, str]) -> str:
+    """Add the columns of joined clusters that are not fixed effects too; return pyfixest's name of the cluster."""
+    made = {"_".join(names[c] for c in e.split("^")) for e in regression.fixed_effects if "^" in e}
+    found = []
+    for cluster in regression.cluster:
+        parts = [names[c] for c in cluster.split("^")]
+        joined = "_".join(parts)
+        if len(parts) > 1 and joined not in made:
+            frame[joined] = frame.groupby(parts, sort=False).ngroup()
+        found.append(joined)
+    return "+".join(found)
+
+
+@contextmanager
+def _reported_warnings() -> Iterator[None]:
+    """Keep back the warnings whose content a `Fit` reports, and those about pandas' next version."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for w in caught:
+        about_versions = issubclass(
+            w.category, DeprecationWarning | FutureWarning | PendingDeprecationWarning
+        )
+        if not (about_versions or REPORTED.search(str(w.message))):
+            warnings.warn_explicit(w.message, w.category, w.filename, w.lineno)
+
+
+def _explained(error: Exception, regression: Regression) -> str:
+    """Say what an error of pyfixest means for the design."""
+    text = " ".join(str(error).split())
+    if "collinear" in text:
+        return (
+            f"every regressor ({', '.join(_short(regression.terms))}) is collinear with the fixed effects "
+            f"{' and '.join(regression.fixed_effects)}, so nothing can be estimated: does the sample have years "
+            "on both sides of the shock, and units of different sensitivity?"
+        )
+    if "weakly positive" in text:
+        return (
+            f"the outcome '{regression.outcome}' is negative somewhere, and PPML needs zero or more; use OLS."
+        )
+    return f"no result, because after leaving out singletons and separated rows nothing is left to estimate from ({text})."
+
+
+def _short(names: Sequence[str], most: int = 4) -> list[str]:
+    return [*names[:most], *(["..."] if len(names) > most else [])]

@@ -1,0 +1,189 @@
+"""From a design and a panel to the rows and variables of each column's regression."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from empirics.did.design import TREATMENT, Column, Design, DesignError, Sample
+from empirics.did.panel import Panel
+from empirics.did.regression import EstimationError, Regression
+
+
+@dataclass(frozen=True)
+class Variables:
+    """The design's variables for every row of the panel.
+
+    Attributes
+    ----------
+    outcome, sensitivity : np.ndarray
+        Shape (rows,); the sensitivity is scaled, and the same in all years of a unit.
+    controls : dict of str to np.ndarray
+    """
+
+    design: Design
+    panel: Panel
+    outcome: np.ndarray
+    sensitivity: np.ndarray
+    controls: dict[str, np.ndarray]
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name in self.controls:
+            return self.controls[name]
+        return self.outcome if name == self.design.outcome else self.sensitivity
+
+    @property
+    def post(self) -> np.ndarray:
+        """One in the years from `Treatment.post` on, zero before."""
+        return (self.panel.years >= self.design.treatment.post).astype(float)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of the panel that one column may use, and those that it cannot.
+
+    Attributes
+    ----------
+    usable : np.ndarray
+        Positions in the panel: in the sample, and every variable a finite number.
+    excluded : dict of str to np.ndarray
+        Positions by reason, as ``"export_growth missing"``; a row is under its first reason only.
+    in_sample : int
+        Rows of the sample, usable or not.
+    """
+
+    column: Column
+    usable: np.ndarray
+    excluded: dict[str, np.ndarray]
+    in_sample: int
+
+
+def variables(design: Design, panel: Panel) -> Variables:
+    """Compute the outcome, the sensitivity and the controls of a design.
+
+    Raises
+    ------
+    DataError
+        A column is absent or holds text, the sensitivity changes over the years, or a label of `difference` is
+        nowhere in the panel.
+    """
+    treatment = design.treatment
+    sensitivity = panel.numbers(treatment.sensitivity, "sensitivity") * treatment.scale
+    if (changing := panel.changing(sensitivity)).any():
+        raise EstimationError(
+            f"{panel.source}: the sensitivity '{treatment.sensitivity}' changes over the years, for instance for "
+            f"{panel.rows_shown(changing)}; a treatment intensity is fixed before the shock."
+        )
+    outcome = panel.numbers(design.outcome, "outcome")
+    for key, label in design.difference.items():
+        outcome = outcome - _reference(panel, outcome, key, label)
+    controls = {c.name: c.values(panel, treatment.post) for c in design.controls}
+    if design.outcome in controls:
+        raise DesignError(f"the outcome '{design.outcome}' is among the controls; leave it out there.")
+    return Variables(design, panel, outcome, sensitivity, controls)
+
+
+def rows_of(column: Column, values: Variables, years: tuple[int, int] | None = None) -> Rows:
+    """Return the rows of one column of the table.
+
+    Raises
+    ------
+    EstimationError
+        No row is left, or all are before or all after the shock.
+    """
+    design, panel = values.design, values.panel
+    place = f"{design.name}, column '{column.name}'"
+    mask = np.ones(len(panel), dtype=bool)
+    for sample, where in ((design.sample, "sample"), (column, f"column '{column.name}'")):
+        mask &= _selected(sample, panel, where)
+    if years:
+        mask &= (panel.years >= years[0]) & (panel.years <= years[1])
+    in_sample = int(mask.sum())
+    excluded = {}
+    for name in (design.outcome, TREATMENT, *values.controls):
+        shown = design.treatment.sensitivity if name == TREATMENT else name
+        column_values = values[name]
+        for reason, wrong in (
+            (_empty(shown, panel), np.isnan(column_values)),
+            ("infinite", np.isinf(column_values)),
+        ):
+            if len(rows := np.flatnonzero(mask & wrong)):
+                excluded[f"{shown} {reason}"] = rows
+                mask[rows] = False
+    usable = np.flatnonzero(mask)
+    if not len(usable):
+        why = ", ".join(f"{len(r):,} rows with {k}" for k, r in excluded.items())
+        raise EstimationError(
+            f"{place}: no row is left" + (f" ({why})." if why else "; its filters exclude each other.")
+        )
+    after = panel.years[usable] >= design.treatment.post
+    if after.all() or not after.any():
+        side = "before" if not after.any() else "from"
+        raise EstimationError(
+            f"{place}: all usable years are {side} {design.treatment.post}, so there is nothing to compare; "
+            "widen the sample or correct 'post'."
+        )
+    return Rows(column, usable, excluded, in_sample)
+
+
+def regression_of(design: Design, terms: Sequence[str]) -> Regression:
+    """Return the regression equation of a design with these regressors."""
+    return Regression(
+        outcome=design.outcome,
+        terms=tuple(terms),
+        fixed_effects=design.fixed_effects,
+        cluster=design.cluster,
+        estimator=design.estimator,
+        separation=design.separation,
+    )
+
+
+def frame_of(
+    regression: Regression, values: Variables, rows: np.ndarray, own: dict[str, np.ndarray]
+) -> pd.DataFrame:
+    """Return the columns of a regression for these rows; `own` has those that are not among the variables."""
+    panel = values.panel
+    numbers = {
+        name: own[name] if name in own else values[name][rows]
+        for name in (regression.outcome, *regression.terms)
+    }
+    labels = {name: panel.text(name, "fixed effect or cluster") for name in regression.labels}
+    for name, text in labels.items():
+        if text.isna().any():
+            empty = text.isna().to_numpy()
+            raise EstimationError(
+                f"{panel.source}: '{name}' is a fixed effect or cluster and empty in {panel.rows_shown(empty)}; fill it."
+            )
+    everything = len(rows) == len(panel)
+    return pd.DataFrame(
+        {**numbers, **{k: v.array if everything else v.array.take(rows) for k, v in labels.items()}}
+    )
+
+
+def _empty(name: str, panel: Panel) -> str:
+    """A column of the panel is missing where it is empty, a built control undefined."""
+    return "missing" if name in panel.frame.columns else "undefined"
+
+
+def _selected(sample: Sample, panel: Panel, where: str) -> np.ndarray:
+    """Return True for the rows that a sample keeps."""
+    mask = np.ones(len(panel), dtype=bool)
+    if sample.years:
+        mask &= (panel.years >= sample.years[0]) & (panel.years <= sample.years[1])
+    for column, labels in sample.keep.items():
+        mask &= panel.having(column, labels, f"'keep' of the {where}")
+    for column, labels in sample.drop.items():
+        mask &= ~panel.having(column, labels, f"'drop' of the {where}")
+    return mask
+
+
+def _reference(panel: Panel, outcome: np.ndarray, key: str, label: object) -> np.ndarray:
+    """Return, for every row, the outcome of one label in the same year and the same rest of the unit."""
+    here = panel.having(key, [label], "'difference'")
+    rest = [c for c in panel.keys if c != key]
+    reference = panel.frame.loc[here, rest].assign(reference=outcome[here])
+    merged = panel.frame[rest].merge(reference, on=rest, how="left", validate="many_to_one")
+    return merged["reference"].to_numpy(float)
