@@ -103,15 +103,16 @@ def evaluate(
     if out_dir is not None:
         require_free(out_dir, force)
     result = compare(_read_table(classified), _read_table(reference), CODEBOOKS[codebook.value]())
+    if out_dir is not None:
+        with results_folder(out_dir, force) as draft:
+            for name in ("scores", "confusion", "left_out"):
+                getattr(result, name).to_csv(draft / f"{name}.csv", index=False)
     _show(result.scores, "agreement")
     wrong = result.confusion[result.confusion["reference"] != result.confusion["predicted"]]
     if len(wrong):
         _show(wrong.head(10), "most frequent confusions")
     _show_reasons(result.left_out, "not compared")
     if out_dir is not None:
-        with results_folder(out_dir, force) as draft:
-            for name in ("scores", "confusion", "left_out"):
-                getattr(result, name).to_csv(draft / f"{name}.csv", index=False)
         out.print(f"Tables are in {out_dir}", highlight=False)
 
 
@@ -155,9 +156,9 @@ def aggregate(
         spoken = said.counts
         exclusions.append(said.exclusions.assign(table="sentences"))
     listed = pd.concat(exclusions, ignore_index=True)
+    _write_counts(counts, spoken, listed, out_dir, force)
     _show_counts(counts)
     _show_reasons(listed, "not counted")
-    _write_counts(counts, spoken, listed, out_dir, force)
     out.print(f"Counts and figures are in {out_dir}", highlight=False)
 
 
