@@ -40,9 +40,9 @@ def conditioning(problem: Problem, u: np.ndarray) -> float:
 
 def undetermined(problem: Problem, u: np.ndarray) -> str:
     """The unknowns that can move together without violating any equation, by key; empty for large cores."""
-    if not 0 < problem.size <= DENSE:
+    if not 0 < problem.size <= DENSE or not np.isfinite(jacobian := problem.jacobian(u)).all():
         return ""
-    _, _, right = np.linalg.svd(problem.jacobian(u))
+    _, _, right = np.linalg.svd(jacobian)
     free = np.abs(right[-1])
     keys = [g.declaration.key for g, where, _ in problem.slices() if free[where].max() > 0.1 * free.max()]
     return ", ".join(f"'{key}'" for key in keys)

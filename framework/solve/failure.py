@@ -26,6 +26,20 @@ def why_not_solved(
     without_value: list[str],
 ) -> str:
     """The message of a failed solve: what happened, what was asked, how far it got, the certificate."""
+    with np.errstate(all="ignore"):
+        return "\n".join(
+            [*_lines(problem, trace, status, certificate, solver, without_value), str(certificate)]
+        )
+
+
+def _lines(
+    problem: Problem,
+    trace: Trace,
+    status: Status,
+    certificate: Certificate,
+    solver: str,
+    without_value: list[str],
+) -> list[str]:
     lines = [f"model '{problem.system.model.name}' was not solved by '{solver}': {status}"]
     if status is Status.BAD_START and (lost := not_finite(problem, trace.point)):
         lines.append(f"  {lost}")
@@ -34,15 +48,11 @@ def why_not_solved(
             lines += _in_words(problem, trace, check, certificate)
     if lost := without_value:
         lines.append(f"  outcomes without a value: {', '.join(lost[:6])}{', ...' if len(lost) > 6 else ''}")
-    before = problem.unshocked
     if problem.system.model.is_hat and status not in (Status.FAILED_CHECK, Status.FAILED, Status.BAD_START):
-        with np.errstate(all="ignore"):
-            if not conditioning(before, before.start) <= CONDITION_BOUND:
-                lines.append(f"  the Jacobian is singular even at the baseline{_free(before, before.start)}")
+        lines += _singular_baseline(problem.unshocked)
     if asked := _asked(problem):
         lines.append(f"  asked: {asked}")
-    lines += [f"  {trace.note}"] if trace.note else []
-    return "\n".join([*lines, certificate.to_text()])
+    return lines + ([f"  {trace.note}"] if trace.note else [])
 
 
 def _in_words(problem: Problem, trace: Trace, check: Check, certificate: Certificate) -> list[str]:
@@ -59,6 +69,12 @@ def _in_words(problem: Problem, trace: Trace, check: Check, certificate: Certifi
     if check.name.startswith("Walras") and equations_hold:
         return ["  the budgets do not add up: an income or a tax revenue is forgotten or counted twice"]
     return []
+
+
+def _singular_baseline(before: Problem) -> list[str]:
+    if conditioning(before, before.start) <= CONDITION_BOUND:
+        return []
+    return [f"  the Jacobian is singular even at the baseline{_free(before, before.start)}"]
 
 
 def _free(problem: Problem, point: np.ndarray) -> str:
