@@ -287,7 +287,7 @@ class _Reader:
                 array = array.sel({dim.name: want})
         array = array.transpose(*decl.dim_names)
         self._check_numbers(decl, array)
-        return np.asarray(array.values, dtype=float)
+        return np.array(array.values, dtype=float)  # a copy: the user's data may change later
 
     def _check_numbers(self, decl: Declaration, array: xr.DataArray) -> None:
         """Refuse text, truth values, dates and complex numbers, which numpy would turn into floats."""

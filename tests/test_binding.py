@@ -82,6 +82,15 @@ def test_binding_leaves_the_data_alone(data):
     xr.testing.assert_identical(data, before)
 
 
+def test_later_changes_of_the_data_do_not_reach_a_bound_problem(data):
+    labour = xr.ones_like(data.expenditure) * 1.1
+    problem = ARMINGTON.bind(data, {"labour": labour})
+    want = solve(problem)["wage"]
+    data["expenditure"][:] = 1.0
+    labour[:] = 3.0
+    xr.testing.assert_identical(solve(problem)["wage"], want)
+
+
 # ---- data ----------------------------------------------------------------------------------------
 
 

@@ -147,7 +147,7 @@ class Program:
         slots = tuple(self.slot[a] for a, _ in node.args)
         subs = [s for _, s in node.args]
         reduced = range(node.rank, len(node.axes))
-        if not reduced and all(len(set(s)) == len(s) for s in subs):
+        if not reduced:
             placed = [self._place(arg, node) for arg in node.args]
             ufunc = np.add if node.op == "add" else np.multiply
             return _broadcast(ufunc, [view for _, view in placed]), tuple(slot for slot, _ in placed)
@@ -245,6 +245,11 @@ def _placer(subs: tuple[int, ...], rank: int) -> Callable[[Array], Array] | None
     """Function that puts the axes of an operand on the loop axes; None if they are there already."""
     if not subs or subs == tuple(range(rank)) or subs == tuple(range(rank - len(subs), rank)):
         return None
+    if len(set(subs)) < len(subs):
+        kept = tuple(dict.fromkeys(subs))
+        spec = "".join(map(_letter, subs)) + "->" + "".join(map(_letter, kept))
+        place = _placer(kept, rank) or (lambda a: a)
+        return lambda a: place(np.einsum(spec, a))
     perm = tuple(np.argsort(subs))
     index = tuple(slice(None) if k in subs else None for k in range(rank))
     straight = perm == tuple(range(len(subs)))

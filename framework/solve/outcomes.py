@@ -71,7 +71,7 @@ def given(problem: Problem) -> dict[str, Array]:
     """New values of the exogenous quantities that are levels, scalars or shocked, by symbol."""
     values, shocked = problem.bound.values, problem.shocked()
     return {
-        d.symbol: values[d.symbol]
+        d.symbol: values[d.symbol].copy()
         for d in problem.system.model.of_kind(Kind.EXOGENOUS)
         if d.symbol in values and (d.level or not d.dims or d.symbol in shocked)
     }
