@@ -1,6 +1,11 @@
 """Calibration: from input-output tables and estimates to the labelled baseline that a model starts from."""
 
-from calibration.baseline import armington_baseline, caliendo_parro_baseline, rare_earths_baseline
+from calibration.baseline import (
+    armington_baseline,
+    caliendo_parro_baseline,
+    rare_earths_baseline,
+    recalibrate,
+)
 from calibration.consistency import check_baseline
 from calibration.io_table import aggregate, check, deficits, goods_accounts, redefine_output, value_added
 from calibration.labels import align, region_concordance, sector_concordance
@@ -26,6 +31,7 @@ __all__ = [
     "read_compact",
     "read_wiod",
     "read_workbook",
+    "recalibrate",
     "redefine_output",
     "region_concordance",
     "sector_concordance",

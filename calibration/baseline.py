@@ -120,7 +120,21 @@ def rare_earths_baseline(
         If the table is unbalanced or has negative use, if a label has no parameter, or if an identity of the result fails.
     """
     parameters = default_parameters() if parameters is None else parameters
-    base = _goods(goods_accounts(table, inventories))
+    return recalibrate(_goods(goods_accounts(table, inventories)), parameters)
+
+
+def recalibrate(base: xr.Dataset, parameters: Parameters) -> xr.Dataset:
+    """Return the baseline of the rare-earth model at other parameters, for the goods flows of a baseline.
+
+    Flows of goods do not depend on parameters; rare earths, incomes and deficits do. Equal to `rare_earths_baseline` of the
+    same table, without reading the table again.
+
+    Raises
+    ------
+    DataError
+        If a label has no parameter, or if an identity of the result fails.
+    """
+    base = base.copy()
     regions, sectors = base.indexes["region"], base.indexes["sector"]
     added = base.value_added_share * base.gross_output
     for name in ("trade_elasticity", "ree_elasticity"):

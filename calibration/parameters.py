@@ -12,12 +12,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import xarray as xr
 
 from calibration import labels
+from calibration.estimates import applied, read_estimates, without
 from framework.errors import DataError, ScenarioError, did_you_mean
 
 SLIDES = (
@@ -86,6 +88,12 @@ class Parameter:
 class Parameters:
     """The parameters of the rare-earth model, by name.
 
+    Attributes
+    ----------
+    entries : mapping of str to Parameter
+    estimates : xr.Dataset, optional
+        Joint estimates that some of the values are; see `calibration.estimates`. What a scenario sets is not among them.
+
     Examples
     --------
     >>> default_parameters().override({"trade_elasticity": 4.0}).scalar("variety_elasticity")
@@ -93,9 +101,43 @@ class Parameters:
     """
 
     entries: Mapping[str, Parameter]
+    estimates: xr.Dataset | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         _validate(self)
+
+    @classmethod
+    def from_estimates(cls, source: str | Path | xr.Dataset, base: Parameters | None = None) -> Parameters:
+        """Take values, standard errors, covariance and source from estimates; everything else stays as in `base`.
+
+        Parameters
+        ----------
+        source : str, Path or xr.Dataset
+            See `calibration.estimates.read_estimates`.
+        base : Parameters, optional
+            By default `default_parameters`.
+
+        Raises
+        ------
+        DataError
+            The estimates are malformed, of a parameter that does not exist or has regions, or outside its range.
+        """
+        base = default_parameters() if base is None else base
+        estimates = read_estimates(source)
+        return cls(applied(base.entries, estimates), estimates)
+
+    def at(self, values: Iterable[float]) -> Parameters:
+        """Return the parameters at other values of the estimated coefficients, in their order; for uncertainty bands.
+
+        Raises
+        ------
+        DataError
+            A value is outside its parameter's range.
+        """
+        if self.estimates is None:
+            raise DataError("these parameters hold no estimates; use Parameters.from_estimates.")
+        moved = self.estimates.assign(estimate=("coefficient", list(values)))
+        return Parameters(applied(self.entries, moved, keep_sources=True), self.estimates)
 
     def __getitem__(self, name: str) -> Parameter:
         if name not in self.entries:
@@ -193,6 +235,7 @@ class Parameters:
             If a key or a label is unknown, a value is not a number, or lies outside its range.
         """
         entries, own = dict(self.entries), (list(sectors), list(regions))
+        estimates = self.estimates
         for name, setting in settings.items():
             if name not in entries:
                 known = ", ".join(sorted(entries))
@@ -200,8 +243,10 @@ class Parameters:
                     f"unknown key '{name}' in [parameters].{did_you_mean(name, entries)} Known keys: {known}."
                 )
             entries[name] = _overridden(entries[name], setting, {"sector": own[0], "region": own[1]})
+            if estimates is not None:
+                estimates = without(estimates, name, entries[name].overridden or None)
         try:
-            return Parameters(entries)
+            return Parameters(entries, estimates)
         except DataError as error:
             raise ScenarioError(f"[parameters] {error}") from error
 

@@ -36,4 +36,4 @@ def log_ces(
     """Return ``ln [share e^(power first) + (1 - share) e^(power second)]^(1/power)``, exact and smooth at power 0."""
     middle = share * first + (1 - share) * second
     spread = share * np.expm1(power * (first - middle)) + (1 - share) * np.expm1(power * (second - middle))
-    return middle + (np.log1p(spread) / power.where(power != 0, 1.0)).where(power != 0, 0.0)
+    return middle + (1 / power.where(power != 0, 1.0) * np.log1p(spread)).where(power != 0, 0.0)

@@ -11,7 +11,7 @@ import io
 import math
 import re
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +98,13 @@ def draw(results: xr.Dataset) -> list[Plot]:
         for key in ("real_gdp", "real_consumption"):
             if key in results:
                 plots.append(_regional_plot(results, key, str(scenario)))
-    return plots
+    return [_marked_synthetic(p) for p in plots] if results.attrs.get("data") == "synthetic" else plots
+
+
+def _marked_synthetic(plot: Plot) -> Plot:
+    """Say on a figure that its parameters come from synthetic data."""
+    plot.figure.text(0.99, 0.01, "synthetic data", ha="right", va="bottom", fontsize=5, color="#333333")
+    return replace(plot, note=f"{plot.note} The parameters are estimated on synthetic data.")
 
 
 def _colours(values: xr.DataArray) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import sys
 from collections.abc import Callable, Mapping
@@ -31,13 +32,29 @@ CALIBRATED: dict[str, Callable[..., xr.Dataset]] = {
 }
 """Built-in models whose baseline is made from an input-output table."""
 
+RECALIBRATED: dict[str, Callable[..., xr.Dataset]] = {"rare-earths": calibration.recalibrate}
+"""Those whose baseline is quicker to make from another baseline than from the table."""
+
 
 @dataclass(frozen=True)
 class Baseline:
-    """Baseline data of a model, with a table of parameters and their sources where it is known."""
+    """Baseline data of a model, with a table of parameters and their sources where it is known.
+
+    `uncertain` holds estimated parameters, if there are any.
+    """
 
     data: xr.Dataset
     parameters: pd.DataFrame | None = None
+    uncertain: Uncertain | None = None
+
+
+@dataclass(frozen=True)
+class Uncertain:
+    """Parameters with their estimates, and the baseline as a function of parameters."""
+
+    parameters: calibration.Parameters
+    estimates: xr.Dataset
+    calibrate: Callable[[calibration.Parameters], xr.Dataset]
 
 
 def load_model(reference: str, folder: Path | None = None) -> Model:
@@ -111,6 +128,10 @@ def load_baseline(model: Model, study: Study, data: str | None = None) -> Baseli
             raise ScenarioError(
                 f"'{source}' is no input-output table, so inventories do not apply; leave the key out."
             )
+        if study.estimates is not None:
+            raise ScenarioError(
+                f"'{source}' is a baseline already, which estimates cannot change; give an input-output table."
+            )
         return Baseline(_with_parameters(read_dataset(Path(source)), study.parameters, model, study))
     if study.model in CALIBRATED:
         return _calibrated(study, source or DEFAULT_TABLE, folder)
@@ -148,6 +169,8 @@ def _calibrated(study: Study, source: str, folder: str | None) -> Baseline:
     A parameter that a study repeats at its default keeps the source of the default.
     """
     defaults = calibration.default_parameters()
+    if study.estimates is not None:
+        defaults = calibration.Parameters.from_estimates(study.folder / study.estimates)
     for key in study.parameters:
         if key not in defaults.entries:
             raise ScenarioError(
@@ -157,11 +180,16 @@ def _calibrated(study: Study, source: str, folder: str | None) -> Baseline:
     parameters = defaults.override(
         {k: v for k, v in study.parameters.items() if v not in (defaults[k].value, defaults[k].table)}
     )
-    data = CALIBRATED[study.model](
-        calibration.load_table(source, folder), parameters, inventories=study.inventories
-    )
-    table = parameters.to_frame()
-    return Baseline(data, table.loc[[k in data or f"source_of_{k}" in data.attrs for k in table.index]])
+    official = calibration.load_table(source, folder)
+
+    build = functools.partial(CALIBRATED[study.model], official, inventories=study.inventories)
+    data, table = build(parameters), parameters.to_frame()
+    used = table.loc[[k in data or f"source_of_{k}" in data.attrs for k in table.index]]
+    estimates = parameters.estimates
+    if estimates is None:
+        return Baseline(data, used)
+    again = functools.partial(RECALIBRATED[study.model], data) if study.model in RECALIBRATED else build
+    return Baseline(data, used, Uncertain(parameters, estimates, again))
 
 
 def _with_parameters(data: xr.Dataset, settings: Mapping[str, Any], model: Model, study: Study) -> xr.Dataset:

@@ -62,6 +62,8 @@ def render(outcome: Outcome, plots: list[Plot]) -> str:
         latex=outcome.model.to_latex(),
         assumptions=assumptions(outcome.model.name),
         parameters=json.loads(results.attrs["parameters"]),
+        estimates=_estimates(outcome),
+        bands=_bands(results),
         data=_data(results),
         outcomes=_outcomes(results),
         certificates=_certificates(results),
@@ -149,7 +151,35 @@ def _outcomes(results: xr.Dataset) -> list[tuple[str, str, str, str, str]]:
             str(array.attrs.get("description", "")),
         )
         for key, array in results.data_vars.items()
+        if "band_of" not in array.attrs
     ]
+
+
+def _estimates(outcome: Outcome) -> list[tuple[str, str, str, str]]:
+    """Return parameter, sector, estimate and standard error of every estimated coefficient."""
+    if outcome.baseline.uncertain is None:
+        return []
+    table = outcome.baseline.uncertain.estimates
+    columns = [table[k].values for k in ("parameter", "sector", "estimate", "standard_error")]
+    return [(str(p), str(s), f"{x:.4g}", f"{se:.2g}") for p, s, x, se in zip(*columns, strict=True)]
+
+
+def _bands(results: xr.Dataset) -> str:
+    """Say what the bands are and how they were made; empty without bands."""
+    about = results.attrs
+    if "band_level" not in about:
+        return ""
+    text = (
+        f"Brackets hold {about['band_level']:.0%} bands by the delta method, from the joint covariance of "
+        f"{about['band_coefficients']} estimated coefficients; they do not include any other uncertainty."
+    )
+    if about["draws"]:
+        text += (
+            f" results.nc also has bands from {about['draws']} draws of the coefficients: {about['draws_inadmissible']} "
+            f"draws were outside the parameters' ranges and left out, {about['draws_failed']} had no equilibrium in "
+            "some case."
+        )
+    return text
 
 
 def _scalars(results: xr.Dataset) -> list[Table]:

@@ -37,9 +37,9 @@ def assemble(
         scenario sets. Provenance is in the attributes; ``variant_groups``, ``parameters`` and ``provenance`` are JSON.
     """
     groups = list(model.variants)
-    outcomes = _combine([s.outcomes for s in solutions], cases, groups)
-    results = outcomes.merge(_combine([_certificate(s) for s in solutions], cases, groups))
-    results["status"] = _combine([xr.Dataset({"status": str(s.status)}) for s in solutions], cases, groups)[
+    outcomes = combine([s.outcomes for s in solutions], cases, groups)
+    results = outcomes.merge(combine([_certificate(s) for s in solutions], cases, groups))
+    results["status"] = combine([xr.Dataset({"status": str(s.status)}) for s in solutions], cases, groups)[
         "status"
     ]
     if (
@@ -95,7 +95,7 @@ def write_results(results: xr.Dataset, path: Path) -> None:
     path.write_bytes(results.to_netcdf(engine=ENGINE))
 
 
-def _combine(parts: Sequence[xr.Dataset], cases: Sequence[Case], groups: Sequence[str]) -> xr.Dataset:
+def combine(parts: Sequence[xr.Dataset], cases: Sequence[Case], groups: Sequence[str]) -> xr.Dataset:
     """Join data sets of the cases along (scenario, variant groups), in the order of the cases."""
     dims = ["scenario", *groups]
     labels = [(case.scenario, *(case.variant[g] for g in groups)) for case in cases]

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
+from exacthat.bands import with_bands
 from exacthat.library import Baseline, load_baseline, load_model
 from exacthat.results import assemble
 from exacthat.scenario import Case, Study, default_study, plan, read_study
 from exacthat.tables import about, before, shock
-from framework import Model, Solution, compile_model, hat, solve
+from framework import Model, Problem, Solution, compile_model, hat, solve
 from framework.errors import SolveError
 from framework.symbols import Kind
 
@@ -29,15 +30,17 @@ Choice = tuple[tuple[str, str], ...]
 class Outcome:
     """A solved study: labelled results, with the model and the baseline they come from.
 
-    `structure` is that of the first case.
+    `structure` is that of the first case; `bind` gives the problem of a case at other baseline data.
     """
 
     study: Study
     model: Model
     structure: Structure
     baseline: Baseline
+    cases: list[Case]
     solutions: dict[str, Solution]
     results: xr.Dataset
+    bind: Callable[[Case, xr.Dataset], Problem]
 
 
 def run_scenarios(scenario_file: str | Path, data: str | None = None) -> xr.Dataset:
@@ -53,7 +56,8 @@ def run_scenarios(scenario_file: str | Path, data: str | None = None) -> xr.Data
     Returns
     -------
     xr.Dataset
-        Outcomes over (scenario, variant groups, ...); see `exacthat.results.assemble`.
+        Outcomes over (scenario, variant groups, ...); see `exacthat.results.assemble`. With estimates in the scenario
+        file, also their bands; see `exacthat.bands.with_bands`.
 
     Raises
     ------
@@ -65,7 +69,8 @@ def run_scenarios(scenario_file: str | Path, data: str | None = None) -> xr.Data
     >>> results = run_scenarios("rare-earths")  # doctest: +SKIP
     >>> results.real_consumption.sel(scenario="tax", technology="exogenous")  # doctest: +SKIP
     """
-    return solve_study(load_study(str(scenario_file)), data=data).results
+    outcome = solve_study(load_study(str(scenario_file)), data=data)
+    return (with_bands(outcome) if outcome.baseline.uncertain else outcome).results
 
 
 def load_study(reference: str) -> Study:
@@ -111,17 +116,30 @@ def solve_study(
         case.label: _solve_case(case, study, system(case), baseline.data, reported) for case in track(cases)
     }
     results = assemble(study, model, cases, list(solutions.values()), baseline)
-    return Outcome(study, model, system(cases[0]).structure, baseline, solutions, results)
+    if baseline.uncertain and baseline.uncertain.estimates.attrs.get("data") == "synthetic":
+        title = f"{results.attrs['title']}, parameters estimated on synthetic data"
+        results = results.assign_attrs(data="synthetic", title=title)
+
+    def bind(case: Case, data: xr.Dataset) -> Problem:
+        return system(case).bind(data, _shocks(case, study, system(case), data), case.elements)
+
+    return Outcome(study, model, system(cases[0]).structure, baseline, cases, solutions, results, bind)
+
+
+def _shocks(case: Case, study: Study, system: System, data: xr.Dataset) -> dict[str, xr.DataArray]:
+    """New values of what a case sets, labelled."""
+    number = [s.name for s in study.scenario].index(case.scenario)
+    given = {d.key: d for d in system.model.of_kind(Kind.EXOGENOUS)}
+    return {
+        key: shock(value, given[key], data, study.where(key, "scenario", number))
+        for key, value in case.shocks.items()
+    }
 
 
 def _solve_case(case: Case, study: Study, system: System, data: xr.Dataset, reported: Set[str]) -> Solution:
     """Solve one case; the outcomes include those of the `reported` quantities that are given in it."""
-    number = [s.name for s in study.scenario].index(case.scenario)
     given = {d.key: d for d in system.model.of_kind(Kind.EXOGENOUS)}
-    shocks = {
-        key: shock(value, given[key], data, study.where(key, "scenario", number))
-        for key, value in case.shocks.items()
-    }
+    shocks = _shocks(case, study, system, data)
     try:
         solution = solve(system.bind(data, shocks, case.elements))
     except SolveError as error:

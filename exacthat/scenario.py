@@ -63,6 +63,8 @@ class Study(BaseModel):
         Name of a built-in model, or path of a model file.
     data : str or None
         Name of a shipped table, or path of a table or NetCDF data set.
+    estimates : str or None
+        Path of estimated parameters with their covariance; see `calibration.estimates`.
     inventories : {"keep", "in-deficit", "clip"}
         What becomes of inventory changes in an input-output table; see `calibration.goods_accounts`.
     parameters : dict
@@ -82,6 +84,7 @@ class Study(BaseModel):
 
     model: StrictStr
     data: StrictStr | None = None
+    estimates: StrictStr | None = None
     inventories: Literal["keep", "in-deficit", "clip"] = "keep"
     parameters: dict[str, Number | StrictStr | Table] = {}
     scenario: Annotated[list[Scenario], Field(min_length=1)]
@@ -232,9 +235,7 @@ def plan(study: Study, model: Model) -> list[Case]:
     ]
 
 
-TOP_LEVEL = (
-    "A scenario file has: model, data, inventories, the model's variant groups, [parameters], [[scenario]]."
-)
+TOP_LEVEL = "A scenario file has: model, data, estimates, inventories, the model's variant groups, [parameters], [[scenario]]."
 
 
 def _chosen_variants(study: Study, model: Model) -> dict[str, list[str]]:
@@ -348,7 +349,7 @@ def _advice(violation: Mapping[str, Any], section: str, key: str) -> str:
         return "'scenario' takes at least one table; write [[scenario]] and below it name = \"...\"."
     if key == "inventories":
         return f'\'inventories\' is {violation["input"]!r}; it is one of "keep", "in-deficit", "clip".'
-    if key in {"model", "data"}:
+    if key in {"model", "data", "estimates"}:
         return f"'{key}' takes one text in quotes."
     return f"'{key}' is not a variant group with a list of names in quotes. {TOP_LEVEL}"
 

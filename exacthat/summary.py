@@ -40,9 +40,9 @@ def case_dims(results: xr.Dataset) -> list[str]:
 
 
 def keys_over(results: xr.Dataset, *dims: str) -> list[str]:
-    """Outcomes that run over exactly the given dims, besides those of the cases."""
+    """Outcomes that run over exactly the given dims, besides those of the cases; bands stand beside their outcome."""
     wanted = {*case_dims(results), *dims}
-    skip = {"status", "cushioning_index"}
+    skip = {"status", "cushioning_index"} | {k for k, v in results.items() if "band_of" in v.attrs}
     return [str(k) for k, v in results.data_vars.items() if set(v.dims) == wanted and k not in skip]
 
 
@@ -73,27 +73,37 @@ def shown(array: xr.DataArray) -> xr.DataArray:
     return percent(array) if is_ratio(array) else array
 
 
+def cells(results: xr.Dataset, key: str, *dims: str, **at: str) -> list[list[str]]:
+    """Write an outcome over two dims: each value, with its band in brackets where it has one."""
+    names = [n for n in (key, f"{key}_lower", f"{key}_upper") if n in results]
+    chosen = [results[n].sel(at) if at else results[n] for n in names]
+    arrays = [by_variant(shown(c), results).transpose(*dims).values for c in chosen]
+    rows = []
+    for numbers in zip(*arrays, strict=True):
+        written = [[cell(float(x)) for x in column] for column in zip(*numbers, strict=True)]
+        rows.append([w[0] if len(set(w)) == 1 else f"{w[0]} [{w[1]}, {w[2]}]" for w in written])
+    return rows
+
+
 def table(results: xr.Dataset, keys: Sequence[str], dim: str, scenario: str, title: str = "") -> Table:
     """Outcomes by the labels of `dim` (rows) and by variant (columns) in one scenario."""
-    columns, cells = [], []
+    columns, written = [], []
     for key in keys:
         array = results[key]
-        values = by_variant(shown(array).sel(scenario=scenario), results).transpose("variant", dim)
-        columns.append((_heading(array), [str(v) for v in values["variant"].values]))
-        cells.extend(values.values)
+        variants = by_variant(array, results)["variant"].values
+        columns.append((_heading(array), [str(v) for v in variants]))
+        written.extend(cells(results, key, "variant", dim, scenario=scenario))
     labels = [str(x) for x in results[dim].values]
-    rows = [(label, [cell(float(column[k])) for column in cells]) for k, label in enumerate(labels)]
+    rows = [(label, [column[k] for column in written]) for k, label in enumerate(labels)]
     return Table(title or scenario, dim.replace("_", " "), columns, rows)
 
 
 def scalar_table(results: xr.Dataset, key: str) -> Table:
     """One outcome without further dims: a row for each scenario, a column for each variant."""
-    values = by_variant(shown(results[key]), results).transpose("scenario", "variant")
-    rows = [
-        (str(scenario), [cell(float(v)) for v in row])
-        for scenario, row in zip(values["scenario"].values, values.values, strict=True)
-    ]
-    columns = [("", [str(v) for v in values["variant"].values])]
+    variants = by_variant(results[key], results)["variant"].values
+    written = cells(results, key, "scenario", "variant")
+    rows = list(zip(map(str, results["scenario"].values), written, strict=True))
+    columns = [("", [str(v) for v in variants])]
     return Table(_heading(results[key]), "scenario", columns, rows)
 
 

@@ -78,11 +78,19 @@ def run(
         list[str] | None,
         typer.Option("--shock", metavar="KEY=VALUE", help="One quantity that changes; may be repeated."),
     ] = None,
+    estimates: Annotated[
+        Path | None,
+        typer.Option("--estimates", metavar="FILE.nc", help="Estimated parameters; results get bands."),
+    ] = None,
+    draws: Annotated[
+        int, typer.Option(help="Draws for simulated bands; 0 for the delta method only.", show_default=True)
+    ] = 200,
     force: Annotated[
         bool, typer.Option("--force", help="Replace the results in an existing folder.")
     ] = False,
 ) -> None:
     """Solve scenarios; write results.nc, figures and report.html, and show a summary."""
+    from exacthat.bands import with_bands
     from exacthat.output import require_free
     from exacthat.run import solve_study
 
@@ -90,9 +98,13 @@ def run(
     study = _study(what, scenarios, shock or [])
     if inventories:
         study = study.model_copy(update={"inventories": inventories})
+    if estimates:
+        study = study.model_copy(update={"estimates": str(estimates.resolve())})
     if scenario:
         study = study.only(scenario)
     outcome = solve_study(study, data=data, track=progress)
+    if outcome.baseline.uncertain:
+        outcome = with_bands(outcome, draws=draws, track=progress)
     _write(outcome, out_dir, force)
     _summarise(outcome)
     out.print(f"Results, figures and report are in {out_dir}", highlight=False)

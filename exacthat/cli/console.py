@@ -21,11 +21,11 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from exacthat.scenario import Case
     from exacthat.summary import Table
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 out = Console()
 err = Console(stderr=True)
@@ -50,8 +50,8 @@ def explained(command: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-def progress(cases: Sequence[Case]) -> Iterator[Case]:
-    """Go through the cases with a progress bar on stderr that names the case in work."""
+def progress(cases: Sequence[T]) -> Iterator[T]:
+    """Go through cases, or other work by name, with a progress bar on stderr that names the one in work."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -59,11 +59,12 @@ def progress(cases: Sequence[Case]) -> Iterator[Case]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    width = max(len(case.label) for case in cases)
+    names = [getattr(case, "label", str(case)) for case in cases]
+    width = max(map(len, names), default=0)
     with Progress(*columns, console=err, transient=True) as bar:
         task = bar.add_task("", total=len(cases))
-        for case in cases:
-            bar.update(task, description=case.label.ljust(width))
+        for case, name in zip(cases, names, strict=True):
+            bar.update(task, description=name.ljust(width))
             yield case
             bar.advance(task)
 
