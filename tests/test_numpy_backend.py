@@ -14,6 +14,7 @@ from oracles.economies import random_economy
 
 from framework.compile.ir import Graph, Node, Time
 from framework.compile.numpy_backend import Program, program
+from framework.compile.tangent import Tangent
 from framework.sets import Element
 
 SIZES = {"a": 2, "b": 3, "c": 4}
@@ -224,6 +225,20 @@ def test_bytes_count_an_array_and_its_views_once():
 
 
 # ---- Jacobian-vector products --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("op", ["exp", "log", "expm1", "log1p", "inverse", "abs"])
+def test_derivatives_of_functions_of_one_argument(op):
+    graph = Graph()
+    x, dx = graph.input("x", "ab", Time.STATE), graph.input("dx", "ab", Time.TANGENT)
+    node = graph.unary(op, x)
+    found = Tangent(graph, {x: dx}).of(node)
+    tape = Program([node], [found.node], SIZES, POSITIONS)
+    rng, h = np.random.default_rng(0), 1e-5
+    at, direction = rng.uniform(0.3, 2.0, (2, 3)), rng.normal(size=(2, 3))
+    evaluate(tape, {"x": at, "dx": direction})
+    slope = (UNARY[op](at + h * direction) - UNARY[op](at - h * direction)) / (2 * h)
+    np.testing.assert_allclose(tape[found.node], slope, rtol=1e-7, atol=1e-8)
 
 
 @cache
