@@ -2,15 +2,15 @@
 
 >>> design = read_design("exports.toml")
 >>> panel = read_panel("panel.parquet", design.panel.unit, design.panel.time)
->>> print(regression_table(estimate(design, panel)).to_text())
+>>> print(regression_table(estimate_table(design, panel)).to_text())
 
 pyfixest estimates; this package reads and checks designs and panels, builds controls, reports what was left
 out, adds inference for treatments that rest on few units, and renders tables and figures.
 """
 
 from empirics.did.design import Design, DesignError, make_design, read_design
-from empirics.did.estimate import dataset, estimate, fit_columns
-from empirics.did.event_study import event_study
+from empirics.did.estimate import dataset, estimate_table, fit_columns
+from empirics.did.event_study import estimate_event_study
 from empirics.did.figures import event_study_figure
 from empirics.did.inference import robust_inference
 from empirics.did.panel import Panel, make_panel, read_panel
@@ -25,8 +25,8 @@ __all__ = [
     "Panel",
     "Study",
     "dataset",
-    "estimate",
-    "event_study",
+    "estimate_event_study",
+    "estimate_table",
     "event_study_figure",
     "event_study_table",
     "fit_columns",

@@ -40,8 +40,8 @@ class _Builder(BaseModel):
         """Return the control with its files taken relative to a folder."""
         return self
 
-    def values(self, panel: Panel, post: int) -> np.ndarray:
-        """Return the control for every row of the panel; `post` is the first year after the shock."""
+    def values(self, panel: Panel, post: int | None) -> np.ndarray:
+        """Return the control for every row of the panel; `post` is the first year after the shock, if any."""
         raise NotImplementedError
 
 
@@ -55,7 +55,7 @@ class PanelColumn(_Builder):
         """The column's own name."""
         return self.of
 
-    def values(self, panel: Panel, post: int) -> np.ndarray:
+    def values(self, panel: Panel, post: int | None) -> np.ndarray:
         """Return the column."""
         return panel.numbers(self.of)
 
@@ -74,7 +74,7 @@ class Log(_Builder):
         """``log_x``."""
         return f"log_{self.of}"
 
-    def values(self, panel: Panel, post: int) -> np.ndarray:
+    def values(self, panel: Panel, post: int | None) -> np.ndarray:
         """Return the logarithm; NaN at zero unless `plus_one`."""
         x = panel.numbers(self.of)
         if (x < 0).any():
@@ -101,8 +101,12 @@ class TimesPost(_Builder):
         """``x_post``."""
         return f"{self.of}_post"
 
-    def values(self, panel: Panel, post: int) -> np.ndarray:
+    def values(self, panel: Panel, post: int | None) -> np.ndarray:
         """Return the characteristic in the years from `post` on, zero before."""
+        if post is None:
+            raise DataError(
+                f"the control '{self.name}' needs 'post' among the keys of the treatment; add it."
+            )
         x = panel.numbers(self.of)
         if self.base is not None:
             first, last = (self.base, self.base) if isinstance(self.base, int) else self.base
@@ -130,7 +134,7 @@ class Lag(_Builder):
         """``x_lag1``."""
         return f"{self.of}_lag{self.periods}"
 
-    def values(self, panel: Panel, post: int) -> np.ndarray:
+    def values(self, panel: Panel, post: int | None) -> np.ndarray:
         """Return the lagged column; NaN where the panel lacks the earlier year."""
         return panel.lagged(panel.numbers(self.of), self.periods)
 
@@ -147,7 +151,7 @@ class Growth(_Builder):
         """``x_growth``, and the lag if any."""
         return f"{self.of}_growth" + (f"_lag{self.lag}" if self.lag else "")
 
-    def values(self, panel: Panel, post: int) -> np.ndarray:
+    def values(self, panel: Panel, post: int | None) -> np.ndarray:
         """Return the growth; NaN where a year or a positive value lacks."""
         x = panel.numbers(self.of)
         growth = growth_rate(x, panel.lagged(x, 1), self.kind)
@@ -192,7 +196,7 @@ class ImporterDemand(_Builder):
         """Return the control with both files taken relative to a folder."""
         return self.model_copy(update={"exports": folder / self.exports, "gdp": folder / self.gdp})
 
-    def values(self, panel: Panel, post: int) -> np.ndarray:
+    def values(self, panel: Panel, post: int | None) -> np.ndarray:
         """Return the control for every row of the panel."""
         from empirics.did.panel import read_panel
 

@@ -60,22 +60,47 @@ class Treatment(_Part):
 
     Attributes
     ----------
-    sensitivity : str
+    sensitivity : str or None
         Column of the panel.
-    post : int
+    post : int or None
         First year after the shock.
+    variable : str or None
+        Instead of a sensitivity: a column that is the treatment as it stands, for designs in which units are
+        treated at different times. Such a design has no event study and no permutations.
     assigned_to : tuple of str
         The part of the unit over which the treatment is assigned: what permutations exchange, and over what
         the standard deviation of the magnitude is taken. Default: the whole unit.
     scale : float
-        Factor on the sensitivity; the slides' PPML table has 0.01.
+        Factor on the sensitivity or variable; the slides' PPML table has 0.01.
+    label : str
+        Name in tables.
     """
 
-    sensitivity: Name
-    post: int
+    sensitivity: Name | None = None
+    post: int | None = None
+    variable: Name | None = None
     assigned_to: Names = ()
     scale: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
-    label: Name = "Sensitivity × Post"
+    label: str = ""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Treatment:
+        if (self.sensitivity is None) == (self.variable is None):
+            raise ValueError("give the treatment a 'sensitivity' and 'post', or else a 'variable'")
+        if self.sensitivity is not None and self.post is None:
+            raise ValueError("'post' is missing: the first year after the shock")
+        return self
+
+    @property
+    def column(self) -> str:
+        """Column of the panel: the sensitivity or the variable."""
+        return self.sensitivity or self.variable or ""
+
+    @property
+    def name(self) -> str:
+        """Name in tables."""
+        column = self.column.replace("_", " ").capitalize()
+        return self.label or (f"{column} × Post" if self.sensitivity else column)
 
 
 class Sample(_Part):
@@ -222,6 +247,8 @@ class Design(_Part):
         if self.event_study:
             known = [c.name for c in self.columns]
             _known(self.event_study.columns, known, "the event study names the column", "the columns")
+            if self.treatment.sensitivity is None or self.treatment.post is None:
+                raise ValueError("an event study needs a treatment with 'sensitivity' and 'post'")
             if self.event_study.reference >= self.treatment.post:
                 raise ValueError(
                     f"the reference year {self.event_study.reference} of the event study is not before "
@@ -298,7 +325,7 @@ def make_design(content: Mapping[str, Any], source: str = "design", folder: Path
     try:
         design = Design.model_validate(dict(content))
     except ValidationError as error:
-        raise DesignError("\n".join(f"{source}: {_explained(e)}" for e in error.errors())) from error
+        raise DesignError("\n".join(f"{source}: {_explained(e)}" for e in _faults(error))) from error
     if folder is None:
         return design
     controls = tuple(c.relative_to(folder) for c in design.controls)
@@ -319,6 +346,13 @@ def _known(names: Any, known: Any, what: str, where: str) -> None:
             )
 
 
+def _faults(error: ValidationError) -> list[Any]:
+    """Return what pydantic found; a list that is short only because its items are wrong is not told beside them."""
+    faults = error.errors()
+    inner = {f["loc"][:1] for f in faults if len(f["loc"]) > 1}
+    return [f for f in faults if not (f["type"] == "too_short" and f["loc"] in inner)]
+
+
 def _explained(error: Any) -> str:
     """Say in one line what pydantic found, with the near name for an unknown key."""
     loc = [str(p) for p in error["loc"]]
@@ -337,7 +371,7 @@ def _keys_at(loc: list[str]) -> list[str]:
     part: Any = Design
     for step in loc:
         parts = {m.model_fields["build"].default: m for m in get_args(get_args(Control)[0])}
-        if step in parts:
+        if step in parts and part in parts.values():
             part = parts[step]
         elif not step.isdigit() and part is not None:
             field = next((f for k, f in part.model_fields.items() if step in (k, f.alias)), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,24 +40,22 @@ class ColumnFit:
 
     def assignments(self) -> tuple[np.ndarray, np.ndarray]:
         """Return for every used row the number of its unit of assignment, and one used row of each."""
-        panel, design = self.values.panel, self.values.design
-        code = np.zeros(len(self.used), dtype=np.int64)
-        for key in design.assigned_to:
-            codes = panel.frame[key].cat.codes.to_numpy()[self.used].astype(np.int64)
-            code = np.unique(code * (codes.max() + 1) + codes, return_inverse=True)[1]
-        return code, np.unique(code, return_index=True)[1]
+        unit = self.values.panel.groups(self.values.design.assigned_to, self.used)
+        return unit, np.unique(unit, return_index=True)[1]
 
-    def sensitivity_deviation(self) -> float:
+    def deviation(self) -> float:
         """Standard deviation of the scaled sensitivity over the units of assignment, each counted once.
 
-        Where the sensitivity differs within a unit of assignment, over the panel's units.
+        Where the sensitivity differs within a unit of assignment, over the panel's units; of a treatment
+        variable, over the used rows.
         """
-        panel = self.values.panel
-        sensitivity = self.values.sensitivity[self.used]
-        code, first = self.assignments()
-        if not np.array_equal(sensitivity[first][code], sensitivity):
-            first = np.unique(panel.units[self.used], return_index=True)[1]
-        return float(np.std(sensitivity[first], ddof=1)) if len(first) > 1 else 0.0
+        intensity = self.values.intensity[self.used]
+        if self.values.design.treatment.sensitivity:
+            unit, first = self.assignments()
+            if not np.array_equal(intensity[first][unit], intensity):
+                first = np.unique(self.values.panel.units[self.used], return_index=True)[1]
+            intensity = intensity[first]
+        return float(np.std(intensity, ddof=1)) if len(intensity) > 1 else 0.0
 
 
 def fit_columns(design: Design, panel: Panel) -> list[ColumnFit]:
@@ -77,17 +75,17 @@ def fit_column(values: Variables, rows: Rows) -> ColumnFit:
     design = values.design
     place = f"{design.name}, column '{rows.column.name}'"
     regression = regression_of(design, (TREATMENT, *values.controls))
-    treatment = values.sensitivity[rows.usable] * values.post[rows.usable]
+    treatment = values.intensity[rows.usable] * values.active[rows.usable]
     result = fit(regression, frame_of(regression, values, rows.usable, {TREATMENT: treatment}), place)
     if TREATMENT in result.collinear:
         raise EstimationError(
             f"{place}: the treatment is collinear with the fixed effects and controls, so it has no estimate; "
-            f"does '{design.treatment.sensitivity}' differ between units within the groups of the fixed effects?"
+            f"does '{design.treatment.column}' differ between units within the groups of the fixed effects?"
         )
     return ColumnFit(values, rows, result)
 
 
-def estimate(design: Design, panel: Panel) -> xr.Dataset:
+def estimate_table(design: Design, panel: Panel) -> xr.Dataset:
     """Estimate every column of a design.
 
     Returns
@@ -113,77 +111,50 @@ def dataset(fits: Sequence[ColumnFit]) -> xr.Dataset:
         ``coefficient``, ``standard_error``, ``t_statistic``, ``p_value``, ``interval`` (95%), ``covariance``;
         NaN exactly where ``collinear`` is true, that is where a regressor was dropped. By column:
         ``observations``, ``clusters``, ``sample_rows``, ``excluded_rows``, ``singletons``, ``separated``,
-        ``sensitivity_deviation`` and ``effect_of_one_deviation`` (in units of the outcome under OLS, percent
+        ``treatment_deviation`` and ``effect_of_one_deviation`` (in units of the outcome under OLS, percent
         under PPML). Every excluded row is listed along dim `excluded`: ``excluded_column``,
         ``excluded_reason`` and its key. Attributes say what was estimated and on what data.
     """
-    design = fits[0].values.design
-    return (
-        estimates([(f.name, f.fit) for f in fits])
-        .merge(_magnitudes(fits, design))
-        .merge(exclusions(fits))
-        .assign_attrs(about(design, fits[0].values.panel))
+    terms = list(fits[0].fit.regression.terms)
+    return xr.Dataset(
+        {**_coefficients(fits, terms), **counts(fits), **_magnitudes(fits), **exclusions(fits)},
+        coords={
+            "column": [f.name for f in fits],
+            "term": terms,
+            "other_term": terms,
+            "bound": ["lower", "upper"],
+        },
+        attrs=about(fits[0].values.design, fits[0].values.panel),
     )
 
 
-def estimates(fits: Sequence[tuple[str, Fit]]) -> xr.Dataset:
-    """Return coefficients, covariances and counts of regressions with the same regressors."""
-    terms = list(fits[0][1].regression.terms)
-    n, k = len(fits), len(terms)
-    vectors = {
-        name: np.full((n, k), np.nan) for name in ("coefficient", "standard_error", "t_statistic", "p_value")
+def counts(fits: Sequence[ColumnFit]) -> dict[str, tuple[str, list[int]]]:
+    """Return the numbers of rows and clusters of every column, as variables of a dataset."""
+    return {
+        "observations": ("column", [f.fit.observations for f in fits]),
+        "clusters": ("column", [f.fit.clusters for f in fits]),
+        "singletons": ("column", [len(f.fit.singletons) for f in fits]),
+        "separated": ("column", [len(f.fit.separated) for f in fits]),
+        "sample_rows": ("column", [f.rows.in_sample for f in fits]),
+        "excluded_rows": ("column", [sum(map(len, f.excluded.values())) for f in fits]),
     }
-    covariance, interval = np.full((n, k, k), np.nan), np.full((n, k, 2), np.nan)
-    for i, (_, result) in enumerate(fits):
-        at = [terms.index(t) for t in result.terms]
-        for name, array in vectors.items():
-            array[i, at] = getattr(result, name)
-        covariance[i][np.ix_(at, at)] = result.covariance
-        interval[i, at] = result.interval
-    return xr.Dataset(
-        {
-            **{name: (("column", "term"), array) for name, array in vectors.items()},
-            "interval": (("column", "term", "bound"), interval),
-            "covariance": (("column", "term", "other_term"), covariance),
-            "collinear": (("column", "term"), [[t in f.collinear for t in terms] for _, f in fits]),
-            "observations": ("column", [f.observations for _, f in fits]),
-            "clusters": ("column", [f.clusters for _, f in fits]),
-            "singletons": ("column", [len(f.singletons) for _, f in fits]),
-            "separated": ("column", [len(f.separated) for _, f in fits]),
-        },
-        coords={
-            "column": [name for name, _ in fits], "term": terms, "other_term": terms, "bound": ["lower", "upper"],
-        },
-    )  # fmt: skip
 
 
-def exclusions(fits: Iterable[ColumnFit]) -> xr.Dataset:
-    """List every row of a column's sample that its regression does not use, with the reason and the key."""
-    fits = list(fits)
+def exclusions(fits: Sequence[ColumnFit]) -> dict[str, tuple[str, np.ndarray]]:
+    """List the rows of each column's sample that its regression does not use: column, reason and key."""
     cases = [(f.name, reason, rows) for f in fits for reason, rows in f.excluded.items()]
     sizes = [len(rows) for *_, rows in cases]
-    positions = np.concatenate([rows for *_, rows in cases]) if cases else np.zeros(0, dtype=np.int64)
+    rows = np.concatenate([np.zeros(0, dtype=np.int64), *(rows for *_, rows in cases)])
     panel = fits[0].values.panel
-    keys = {}
-    for key in panel.keys:
-        values = panel.frame[key].iloc[positions]
-        keys[f"excluded_{key}"] = (
-            "excluded",
-            values.to_numpy() if key == panel.time else values.to_numpy(dtype=object),
-        )
-    return xr.Dataset(
-        {
-            "excluded_column": ("excluded", np.repeat(np.array([c for c, *_ in cases], dtype=object), sizes)),
-            "excluded_reason": (
-                "excluded",
-                np.repeat(np.array([r for _, r, _ in cases], dtype=object), sizes),
-            ),
-            **keys,
-            "sample_rows": ("column", [f.rows.in_sample for f in fits]),
-            "excluded_rows": ("column", [sum(map(len, f.excluded.values())) for f in fits]),
-        },
-        coords={"column": [f.name for f in fits]},
-    )
+    listed = {
+        "column": np.repeat(np.array([c for c, *_ in cases], dtype=object), sizes),
+        "reason": np.repeat(np.array([r for _, r, _ in cases], dtype=object), sizes),
+    }
+    for key in panel.unit:
+        codes, labels = panel.labels(key)
+        listed[key] = labels[codes[rows]]
+    listed[panel.time] = panel.years[rows]
+    return {f"excluded_{name}": ("excluded", values) for name, values in listed.items()}
 
 
 def about(design: Design, panel: Panel) -> dict[str, str | float]:
@@ -198,10 +169,8 @@ def about(design: Design, panel: Panel) -> dict[str, str | float]:
         "outcome": design.outcome,
         "outcome_label": design.outcome_label or design.outcome,
         "outcome_unit": design.outcome_unit,
-        "sensitivity": design.treatment.sensitivity,
-        "sensitivity_scale": design.treatment.scale,
-        "treatment_label": design.treatment.label,
-        "post": design.treatment.post,
+        "treatment": treatment_in_words(design),
+        "treatment_label": design.treatment.name,
         "fixed_effects": ", ".join(design.fixed_effects),
         "fixed_effects_label": ", ".join(map(design.label_of, design.fixed_effects)),
         "cluster": ", ".join(design.cluster),
@@ -214,17 +183,49 @@ def about(design: Design, panel: Panel) -> dict[str, str | float]:
     }
 
 
-def _magnitudes(fits: Sequence[ColumnFit], design: Design) -> xr.Dataset:
+def treatment_in_words(design: Design) -> str:
+    """Say what the treatment is: ``sensitivity times 0.01, from 2010 on``."""
+    treatment = design.treatment
+    scaled = treatment.column + (f" times {treatment.scale:g}" if treatment.scale != 1 else "")
+    return f"{scaled}, from {treatment.post} on" if treatment.sensitivity else scaled
+
+
+def _coefficients(
+    fits: Sequence[ColumnFit], terms: list[str]
+) -> dict[str, tuple[tuple[str, ...], np.ndarray]]:
+    """Coefficients and covariances over all terms; NaN where a term was dropped."""
+    n, k = len(fits), len(terms)
+    vectors = {
+        name: np.full((n, k), np.nan) for name in ("coefficient", "standard_error", "t_statistic", "p_value")
+    }
+    covariance, interval = np.full((n, k, k), np.nan), np.full((n, k, 2), np.nan)
+    collinear = np.zeros((n, k), dtype=bool)
+    for i, result in enumerate(f.fit for f in fits):
+        at = [terms.index(t) for t in result.terms]
+        for name, array in vectors.items():
+            array[i, at] = getattr(result, name)
+        covariance[i][np.ix_(at, at)] = result.covariance
+        interval[i, at] = result.interval
+        collinear[i] = [t in result.collinear for t in terms]
+    return {
+        **{name: (("column", "term"), array) for name, array in vectors.items()},
+        "interval": (("column", "term", "bound"), interval),
+        "covariance": (("column", "term", "other_term"), covariance),
+        "collinear": (("column", "term"), collinear),
+    }
+
+
+def _magnitudes(
+    fits: Sequence[ColumnFit],
+) -> dict[str, tuple[str, np.ndarray] | tuple[str, np.ndarray, dict]]:
     """Effect of one standard deviation of the sensitivity."""
-    deviation = np.array([f.sensitivity_deviation() for f in fits])
+    design = fits[0].values.design
+    deviation = np.array([f.deviation() for f in fits])
     slope = np.array([f.fit.coefficient[f.fit.at(TREATMENT)] for f in fits])
     poisson = design.estimator == "PPML"
     effect = 100 * np.expm1(slope * deviation) if poisson else slope * deviation
     unit = "percent" if poisson else design.outcome_unit
-    return xr.Dataset(
-        {
-            "sensitivity_deviation": ("column", deviation),
-            "effect_of_one_deviation": ("column", effect, {"units": unit}),
-        },
-        coords={"column": [f.name for f in fits]},
-    )
+    return {
+        "treatment_deviation": ("column", deviation),
+        "effect_of_one_deviation": ("column", effect, {"units": unit}),
+    }

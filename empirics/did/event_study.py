@@ -9,7 +9,7 @@ import scipy.stats
 import xarray as xr
 
 from empirics.did.design import Design, DesignError
-from empirics.did.estimate import ColumnFit, about, exclusions
+from empirics.did.estimate import ColumnFit, about, counts, exclusions
 from empirics.did.inference import effective_clusters
 from empirics.did.panel import Panel
 from empirics.did.regression import EstimationError, fit
@@ -27,7 +27,7 @@ def term_of(year: int) -> str:
     return f"treatment_{year}"
 
 
-def event_study(design: Design, panel: Panel) -> xr.Dataset:
+def estimate_event_study(design: Design, panel: Panel) -> xr.Dataset:
     """Estimate the effect of the sensitivity in every year, relative to the reference year.
 
     ``y_ut = sum_k beta_k * sensitivity_u * 1{t = k} + gamma' controls_ut + fixed effects + error_ut`` over all
@@ -48,8 +48,8 @@ def event_study(design: Design, panel: Panel) -> xr.Dataset:
     DataError
         The design has no event study, the reference year is absent, or a column has no estimate.
     """
-    study = design.event_study
-    if study is None:
+    study, post = design.event_study, design.treatment.post
+    if study is None or post is None:
         raise DesignError(
             f"the design '{design.name}' has no event study; add [event_study] with a reference year."
         )
@@ -58,16 +58,19 @@ def event_study(design: Design, panel: Panel) -> xr.Dataset:
     columns = [c for c in design.columns if not study.columns or c.name in study.columns]
     fits = [_fit(values, rows_of(c, values, study.years), study.reference) for c in columns]
     years = sorted({y for f in fits for y in f.years})
-    parts = [_one(f, years, study.reference, design.treatment.post) for f in fits]
+    parts = [_one(f, years, study.reference, post) for f in fits]
     labels = {
         "column": [f.column.name for f in fits],
         "year": years,
         "other_year": years,
         "bound": ["lower", "upper"],
     }
-    out = xr.concat(parts, dim="column").assign_coords(labels)
-    return out.merge(exclusions(f.column for f in fits)).assign_attrs(
-        {**about(design, panel), "reference": study.reference}
+    regressions = [f.column for f in fits]
+    return (
+        xr.concat(parts, dim="column")
+        .assign_coords(labels)
+        .assign({**counts(regressions), **exclusions(regressions)})
+        .assign_attrs({**about(design, panel), "reference": study.reference, "post": post})
     )
 
 
@@ -81,7 +84,7 @@ def _fit(values: Variables, rows: Rows, reference: int) -> _YearFit:
     """Run the event-study regression of one column."""
     design = values.design
     place = f"{design.name}, event study of column '{rows.column.name}'"
-    year, sensitivity = values.panel.years[rows.usable], values.sensitivity[rows.usable]
+    year, sensitivity = values.panel.years[rows.usable], values.intensity[rows.usable]
     years = np.unique(year).tolist()
     if reference not in years:
         raise EstimationError(
@@ -127,10 +130,6 @@ def _one(fitted: _YearFit, years: list[int], reference: int, post: int) -> xr.Da
             "band": (("year", "bound"), band),
             "covariance": (("year", "other_year"), covariance),
             "estimated": ("year", [y in known or y == reference for y in years]),
-            "observations": result.observations,
-            "clusters": result.clusters,
-            "singletons": len(result.singletons),
-            "separated": len(result.separated),
             **_pretrend(fitted, post),
         }
     )
@@ -162,7 +161,7 @@ def _pretrend(fitted: _YearFit, post: int) -> dict[str, float | int | str]:
             "effective_clusters": np.nan, "pretrend_verdict": "no year before the reference",
         }  # fmt: skip
     effect, covariance = result.coefficient[at], result.covariance[np.ix_(at, at)]
-    effective = float(min(effective_clusters(fitted.column, term) for term in (result.terms[i] for i in at)))
+    effective = float(effective_clusters(fitted.column, [result.terms[i] for i in at]).min())
     enough = effective >= FEWEST_CLUSTERS and np.linalg.matrix_rank(covariance) == len(at)
     statistic = float(effect @ np.linalg.pinv(covariance) @ effect) / len(at)
     p = float(scipy.stats.f.sf(statistic, len(at), result.clusters - 1))

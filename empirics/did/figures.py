@@ -23,7 +23,7 @@ def event_study_figure(study: xr.Dataset) -> NamedFigure:
     Parameters
     ----------
     study : xr.Dataset
-        From `event_study.event_study`.
+        From `event_study.estimate_event_study`.
     """
     about = study.attrs
     columns = [str(c) for c in study["column"].values]
@@ -47,8 +47,8 @@ def event_study_figure(study: xr.Dataset) -> NamedFigure:
 
     title = f"{about['title']}: event study" + (" (synthetic data)" if synthetic else "")
     note = (
-        f"{about['outcome_label']}: effect of {about['sensitivity']} in each year relative to {about['reference']}, "
-        f"{about['estimator']}. Bars: pointwise 95% intervals, clustered by {about['cluster_label'].rstrip('.')}; "
+        f"{about['outcome_label']}: effect of the sensitivity in each year relative to {about['reference']}, "
+        f"{about['estimator']}. Treatment: {about['treatment']}. Bars: pointwise 95% intervals, clustered by {about['cluster_label'].rstrip('.')}; "
         "shaded: simultaneous 95% band over all years. p: joint test of the years before the shock; withheld where "
         "fewer than 10 clusters are effective."
     )

@@ -59,7 +59,7 @@ def robust_inference(
     parts = []
     for column in fits:
         notes: list[str] = []
-        found: dict[str, Any] = {"effective_clusters": effective_clusters(column, TREATMENT)}
+        found: dict[str, Any] = {"effective_clusters": effective_clusters(column, [TREATMENT])[0]}
         if asked.crv3:
             track(f"{column.name}: leaving out clusters")
             found |= _jackknife(column, notes)
@@ -77,27 +77,21 @@ def robust_inference(
 
 def cluster_numbers(column: ColumnFit, cluster: str) -> np.ndarray:
     """Return the number of the cluster of every used row, for one way of clustering."""
-    code = np.zeros(len(column.used), dtype=np.int64)
-    for part in cluster.split("^"):
-        one = np.unique(
-            column.values.panel.text(part).array.take(column.used).to_numpy(dtype=str), return_inverse=True
-        )[1]
-        code = np.unique(code * (int(one.max()) + 1) + one, return_inverse=True)[1]
-    return code
+    return column.values.panel.groups(cluster.split("^"), column.used)
 
 
-def effective_clusters(column: ColumnFit, term: str) -> float:
-    """Effective number of clusters of a coefficient.
+def effective_clusters(column: ColumnFit, terms: Sequence[str]) -> np.ndarray:
+    """Effective number of clusters of coefficients.
 
     ``G* = (sum_g v_g)^2 / sum_g v_g^2``, where v_g is the part of cluster g in the variance of the term given
     all others (Carter, Schnepel and Steigerwald 2017, Review of Economics and Statistics 99, with independent
     and equal errors). It equals the number of clusters if all parts are equal. For multi-way clusters, the
-    smallest.
+    smallest. Shape (terms,).
     """
-    part = _variance(column, term)
-    return min(
-        _effective(np.bincount(cluster_numbers(column, c), part)) for c in column.values.design.cluster
-    )
+    x = column.fit.regressors
+    part = (x @ np.linalg.inv(x.T @ x)[:, [column.fit.at(t) for t in terms]]) ** 2
+    numbers = [cluster_numbers(column, c) for c in column.values.design.cluster]
+    return np.array([min(_effective(np.bincount(n, p)) for n in numbers) for p in part.T])
 
 
 def _variance(column: ColumnFit, term: str) -> np.ndarray:
@@ -114,11 +108,11 @@ def _jackknife(column: ColumnFit, notes: list[str]) -> dict[str, Any]:
     """CRV3 and the leave-one-cluster-out range of the treatment's coefficient."""
     nothing = {"crv3_standard_error": np.nan, "crv3_p_value": np.nan, "leave_out_lowest": np.nan,
                "leave_out_highest": np.nan, "leave_out_lowest_cluster": "", "leave_out_highest_cluster": ""}  # fmt: skip
-    clusters = column.values.design.cluster
-    if len(clusters) > 1:
+    cluster, *others = column.values.design.cluster
+    if others:
         notes.append("CRV3 is withheld: clusters are multi-way")
         return nothing
-    number = cluster_numbers(column, clusters[0])
+    number = cluster_numbers(column, cluster)
     at, fitted = column.fit.at(TREATMENT), column.fit
     try:
         change = leave_one_out(fitted, number)[:, at]
@@ -128,7 +122,7 @@ def _jackknife(column: ColumnFit, notes: list[str]) -> dict[str, Any]:
     first = np.unique(number, return_index=True)[1]
     if (lost := np.isnan(change)).any():
         notes.append(
-            f"CRV3 is withheld: without {_named(column, first[lost][0], clusters[0])} the treatment has no estimate"
+            f"CRV3 is withheld: without {_named(column, int(first[lost][0]), cluster)} the treatment has no estimate"
         )
         return nothing
     deviation = float(np.sqrt(fitted.small_sample_factor * (change**2).sum()))
@@ -141,13 +135,13 @@ def _jackknife(column: ColumnFit, notes: list[str]) -> dict[str, Any]:
         # One step of Newton's method is no estimate: under PPML the two extremes are estimated again.
         exact = fitted.regression.estimator == "OLS"
         found[f"leave_out_{side}"] = slope + change[g] if exact else estimate_without(column, number == g)
-        found[f"leave_out_{side}_cluster"] = _named(column, first[g], clusters[0])
+        found[f"leave_out_{side}_cluster"] = _named(column, int(first[g]), cluster)
     return found
 
 
 def _named(column: ColumnFit, row: int, cluster: str) -> str:
     panel = column.values.panel
-    return ", ".join(str(panel.text(part).iloc[column.used[row]]) for part in cluster.split("^"))
+    return ", ".join(panel.label_at(part, column.used[row]) for part in cluster.split("^"))
 
 
 def estimate_without(column: ColumnFit, left_out: np.ndarray) -> float:
@@ -168,8 +162,8 @@ def _largest(column: ColumnFit, most: int, notes: list[str]) -> dict[str, Any]:
     names, without = np.full(most, "", dtype=object), np.full(most, np.nan)
     share = np.zeros(most)
     for rank, u in enumerate(order):
-        row = column.values.panel.frame[[*column.values.design.assigned_to]].iloc[column.used[first[u]]]
-        names[rank], share[rank] = ", ".join(map(str, row)), part[u] / part.sum()
+        names[rank] = _named(column, int(first[u]), "^".join(column.values.design.assigned_to))
+        share[rank] = part[u] / part.sum()
         without[rank] = estimate_without(column, unit == u)
         if np.isnan(without[rank]):
             notes.append(f"without {names[rank]} the treatment has no estimate")
@@ -190,19 +184,23 @@ def _permutations(column: ColumnFit, draws: int, seed: int, notes: list[str]) ->
     ``x'e / sqrt(sum_g (x_g'e_g)^2)``, e being its residuals: exact for OLS, the score test for PPML. The
     p-value is the share of assignments, the true one included, with a statistic at least as large.
     """
+    withheld = {"permutation_p_value": np.nan, "permutation_p_value_coefficient": np.nan}
+    if not column.values.design.treatment.sensitivity:
+        notes.append("permutations are withheld: the treatment has no sensitivity that could be exchanged")
+        return withheld
     table, row, unit = _assignment_table(column)
     if np.isnan(table).any():
         notes.append(
             "permutations are withheld: the sensitivity differs within "
             f"{', '.join(column.values.design.assigned_to)}, and the panel lacks some of the combinations"
         )
-        return {"permutation_p_value": np.nan, "permutation_p_value_coefficient": np.nan}
+        return withheld
     regression = column.fit.regression.without(TREATMENT)
     null = fit(
         regression, frame_of(regression, column.values, column.used, {}), f"{column.name} without treatment"
     )
-    number = cluster_numbers(column, column.values.design.cluster[0])[null.kept]
-    row, unit, post = row[null.kept], unit[null.kept], column.values.post[column.used][null.kept]
+    number = cluster_numbers(column, next(iter(column.values.design.cluster)))[null.kept]
+    row, unit, post = row[null.kept], unit[null.kept], column.values.active[column.used][null.kept]
     sums = coo_array((np.ones(len(number)), (number, np.arange(len(number))))).tocsr()
     root, residual, controls = np.sqrt(null.weights)[:, None], null.residual[:, None], null.regressors
     random = np.random.default_rng(seed)
@@ -238,13 +236,10 @@ def _assignment_table(column: ColumnFit) -> tuple[np.ndarray, np.ndarray, np.nda
     """
     panel, design = column.values.panel, column.values.design
     unit, first = column.assignments()
-    sensitivity = column.values.sensitivity[column.used]
+    sensitivity = column.values.intensity[column.used]
     if np.array_equal(sensitivity[first][unit], sensitivity):
         return sensitivity[first][None, :], np.zeros(len(unit), dtype=np.int64), unit
-    row = np.zeros(len(unit), dtype=np.int64)
-    for key in (k for k in panel.unit if k not in design.assigned_to):
-        codes = panel.frame[key].cat.codes.to_numpy()[column.used].astype(np.int64)
-        row = np.unique(row * (codes.max() + 1) + codes, return_inverse=True)[1]
+    row = panel.groups([k for k in panel.unit if k not in design.assigned_to], column.used)
     table = np.full((row.max() + 1, unit.max() + 1), np.nan)
     table[row, unit] = sensitivity
     return table, row, unit

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,7 +49,8 @@ class Panel:
     source: str = "panel"
     data: str = ""
     _numbers: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
-    _texts: dict[str, pd.Series] = field(default_factory=dict, repr=False, compare=False)
+    _labels: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False, compare=False)
+    _texts: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -66,7 +68,7 @@ class Panel:
     @cached_property
     def units(self) -> np.ndarray:
         """Number of the unit of every row, from zero in the order of first appearance."""
-        return pd.factorize(_code(self.frame, self.unit))[0]
+        return self.groups(self.unit)
 
     def require(self, column: str, what: str = "column") -> None:
         """Raise a `DataError` that suggests the nearest name if the panel has no such column."""
@@ -111,14 +113,42 @@ class Panel:
             self._numbers[column] = values.to_numpy(dtype=float, na_value=np.nan)
         return self._numbers[column]
 
-    def text(self, column: str, what: str = "column") -> pd.Series:
-        """Return a column as labels, missing where a cell is empty."""
-        if column not in self._texts:
+    def labels(self, column: str, what: str = "column") -> tuple[np.ndarray, np.ndarray]:
+        """Return a column as numbers of labels, -1 where a cell is empty, and the labels as text."""
+        if column not in self._labels:
             self.require(column, what)
-            codes, values = pd.factorize(self.frame[column])
-            labels = pd.array([_label(v) for v in values], dtype="string")
-            self._texts[column] = pd.Series(labels.take(codes, allow_fill=True), name=column)
+            values = self.frame[column]
+            if isinstance(values.dtype, pd.CategoricalDtype):
+                codes, known = values.cat.codes.to_numpy().astype(np.int64), values.cat.categories
+            else:
+                codes, known = pd.factorize(values)
+            self._labels[column] = codes, np.array([_label(v) for v in known], dtype=object)
+        return self._labels[column]
+
+    def label_at(self, column: str, row: int) -> str:
+        """Return the label of one row."""
+        codes, labels = self.labels(column)
+        return str(labels[codes[row]])
+
+    def text(self, column: str, what: str = "column") -> pd.api.extensions.ExtensionArray:
+        """Return a column as an array of text, missing where a cell is empty."""
+        if column not in self._texts:
+            codes, labels = self.labels(column, what)
+            self._texts[column] = pd.array(labels, dtype="string").take(codes, allow_fill=True)
         return self._texts[column]
+
+    def groups(self, columns: Iterable[str], rows: np.ndarray | None = None) -> np.ndarray:
+        """Return the number of the combination of labels of every row, from zero in the order of first appearance."""
+        group: np.ndarray | None = None
+        for column in columns:
+            codes, labels = self.labels(column)
+            codes = codes if rows is None else codes[rows]
+            group = pd.factorize(codes if group is None else group * (len(labels) + 1) + codes)[0].astype(
+                np.int64
+            )
+        if group is None:
+            return np.zeros(len(self) if rows is None else len(rows), dtype=np.int64)
+        return group
 
     def having(self, column: str, labels: Iterable[object], what: str) -> np.ndarray:
         """Return True for the rows with one of these labels in a column.
@@ -129,15 +159,15 @@ class Panel:
             A label is nowhere in the column; the message suggests the nearest.
         """
         wanted = [_label(v) for v in labels]
-        text = self.text(column, what)
-        known = text.dropna().unique().tolist()
+        codes, known = self.labels(column, what)
+        present = sorted(known[np.unique(codes[codes >= 0])].tolist())
         for label in wanted:
-            if label not in known:
+            if label not in present:
                 raise DataError(
                     f"{self.source}: {what} names '{label}', which is nowhere in '{column}'."
-                    f"{did_you_mean(label, known)} It holds: {_some(sorted(known), 12)}."
+                    f"{did_you_mean(label, present)} It holds: {_some(present, 12)}."
                 )
-        return text.isin(wanted).to_numpy()
+        return np.append(np.isin(known, wanted), False)[codes]
 
     def lagged(self, values: np.ndarray, periods: int) -> np.ndarray:
         """Return the values of the same unit `periods` years earlier, NaN where there is no such row."""
@@ -250,9 +280,12 @@ def make_panel(frame: pd.DataFrame, unit: Iterable[str], time: str = "year", sou
             raise DataError(
                 f"{source}: key column '{column}' is empty in {empty.sum():,} rows (row {lines}); fill or delete them."
             )
-    keys = {column: panel.text(column).astype("category") for column in unit}
-    panel = Panel(panel.frame.assign(**keys, **{time: _years(panel)}), unit, time, source, label)
-    panel._texts.update({c: panel.text(c) for c in unit})
+    labels = {column: panel.labels(column) for column in unit}
+    keys = {
+        column: pd.Categorical.from_codes(codes, list(known)) for column, (codes, known) in labels.items()
+    }
+    checked = panel.frame.assign(**keys, **{time: _years(panel)})
+    panel = Panel(checked, unit, time, source, label, _labels=labels)
     _require_unique(panel)
     return panel
 
@@ -296,20 +329,6 @@ def _require_unique(panel: Panel) -> None:
             f"{len(np.unique(key[repeated])):,} keys, for instance {panel.rows_shown(later)}; aggregate the rows, or "
             "add the column that tells them apart to 'unit'."
         )
-
-
-def _code(frame: pd.DataFrame, columns: Iterable[str]) -> np.ndarray:
-    """Return one number for each combination of labels."""
-    code = np.zeros(len(frame), dtype=np.int64)
-    for column in columns:
-        values = frame[column]
-        codes = (
-            values.cat.codes.to_numpy()
-            if isinstance(values.dtype, pd.CategoricalDtype)
-            else pd.factorize(values)[0]
-        )
-        code = pd.factorize(code * (int(codes.max(initial=0)) + 1) + codes)[0].astype(np.int64)
-    return code
 
 
 def _label(value: object) -> str:

@@ -42,6 +42,8 @@ class Regression:
     estimator : {"OLS", "PPML"}
     separation : tuple of str
         Checks of pyfixest's `fepois`.
+    offset : str, optional
+        Column that enters the index of PPML with the coefficient one, for instance the log of an exposure.
     """
 
     outcome: str
@@ -50,6 +52,7 @@ class Regression:
     cluster: tuple[str, ...]
     estimator: str
     separation: tuple[str, ...] = ("fe",)
+    offset: str | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -171,6 +174,7 @@ def fit(regression: Regression, frame: pd.DataFrame, place: str) -> Fit:
     estimate: Any = pf.feols
     if regression.estimator == "PPML":
         estimate, options["separation_check"] = pf.fepois, [*regression.separation]
+        options["offset"] = names[regression.offset] if regression.offset else None
     with _reported_warnings():
         try:
             model: Any = estimate(f"{names[regression.outcome]} ~ {right} | {effects}", frame, **options)
@@ -223,7 +227,7 @@ def _aliases(regression: Regression) -> dict[str, str]:
     names: dict[str, str] = {}
     for label in regression.labels:
         names[label] = _alias(label, set() if label in taken else taken | set(names.values()))
-    for column in (regression.outcome, *regression.terms):
+    for column in filter(None, (regression.outcome, *regression.terms, regression.offset)):
         if column in names:
             raise DesignError(
                 f"'{column}' is a number and a label at once: an outcome or control, and part of a fixed "

@@ -19,26 +19,26 @@ class Variables:
 
     Attributes
     ----------
-    outcome, sensitivity : np.ndarray
-        Shape (rows,); the sensitivity is scaled, and the same in all years of a unit.
+    outcome : np.ndarray
+        Shape (rows,).
+    intensity : np.ndarray
+        The scaled sensitivity, the same in all years of a unit; or the scaled treatment variable.
+    active : np.ndarray
+        One in the years from `Treatment.post` on, zero before; one throughout for a treatment variable.
     controls : dict of str to np.ndarray
     """
 
     design: Design
     panel: Panel
     outcome: np.ndarray
-    sensitivity: np.ndarray
+    intensity: np.ndarray
+    active: np.ndarray
     controls: dict[str, np.ndarray]
 
     def __getitem__(self, name: str) -> np.ndarray:
         if name in self.controls:
             return self.controls[name]
-        return self.outcome if name == self.design.outcome else self.sensitivity
-
-    @property
-    def post(self) -> np.ndarray:
-        """One in the years from `Treatment.post` on, zero before."""
-        return (self.panel.years >= self.design.treatment.post).astype(float)
+        return self.outcome if name == self.design.outcome else self.intensity
 
 
 @dataclass(frozen=True)
@@ -71,19 +71,23 @@ def variables(design: Design, panel: Panel) -> Variables:
         nowhere in the panel.
     """
     treatment = design.treatment
-    sensitivity = panel.numbers(treatment.sensitivity, "sensitivity") * treatment.scale
-    if (changing := panel.changing(sensitivity)).any():
-        raise EstimationError(
-            f"{panel.source}: the sensitivity '{treatment.sensitivity}' changes over the years, for instance for "
-            f"{panel.rows_shown(changing)}; a treatment intensity is fixed before the shock."
-        )
+    intensity = panel.numbers(treatment.column, "treatment") * treatment.scale
+    active = np.ones(len(panel))
+    if treatment.post is not None and treatment.sensitivity is not None:
+        active = (panel.years >= treatment.post).astype(float)
+        if (changing := panel.changing(intensity)).any():
+            raise EstimationError(
+                f"{panel.source}: the sensitivity '{treatment.sensitivity}' changes over the years, for instance for "
+                f"{panel.rows_shown(changing)}; a treatment intensity is fixed before the shock. If it is the "
+                "treatment itself, name it as 'variable'."
+            )
     outcome = panel.numbers(design.outcome, "outcome")
     for key, label in design.difference.items():
         outcome = outcome - _reference(panel, outcome, key, label)
     controls = {c.name: c.values(panel, treatment.post) for c in design.controls}
     if design.outcome in controls:
         raise DesignError(f"the outcome '{design.outcome}' is among the controls; leave it out there.")
-    return Variables(design, panel, outcome, sensitivity, controls)
+    return Variables(design, panel, outcome, intensity, active, controls)
 
 
 def rows_of(column: Column, values: Variables, years: tuple[int, int] | None = None) -> Rows:
@@ -104,7 +108,7 @@ def rows_of(column: Column, values: Variables, years: tuple[int, int] | None = N
     in_sample = int(mask.sum())
     excluded = {}
     for name in (design.outcome, TREATMENT, *values.controls):
-        shown = design.treatment.sensitivity if name == TREATMENT else name
+        shown = design.treatment.column if name == TREATMENT else name
         column_values = values[name]
         for reason, wrong in (
             (_empty(shown, panel), np.isnan(column_values)),
@@ -119,9 +123,9 @@ def rows_of(column: Column, values: Variables, years: tuple[int, int] | None = N
         raise EstimationError(
             f"{place}: no row is left" + (f" ({why})." if why else "; its filters exclude each other.")
         )
-    after = panel.years[usable] >= design.treatment.post
-    if after.all() or not after.any():
-        side = "before" if not after.any() else "from"
+    after = values.active[usable] > 0
+    if design.treatment.sensitivity and (after.all() or not after.any()):
+        side = "from" if after.all() else "before"
         raise EstimationError(
             f"{place}: all usable years are {side} {design.treatment.post}, so there is nothing to compare; "
             "widen the sample or correct 'post'."
@@ -150,17 +154,16 @@ def frame_of(
         name: own[name] if name in own else values[name][rows]
         for name in (regression.outcome, *regression.terms)
     }
-    labels = {name: panel.text(name, "fixed effect or cluster") for name in regression.labels}
-    for name, text in labels.items():
-        if text.isna().any():
-            empty = text.isna().to_numpy()
+    labels = {}
+    for name in regression.labels:
+        empty = panel.labels(name, "fixed effect or cluster")[0] < 0
+        if empty.any():
             raise EstimationError(
                 f"{panel.source}: '{name}' is a fixed effect or cluster and empty in {panel.rows_shown(empty)}; fill it."
             )
-    everything = len(rows) == len(panel)
-    return pd.DataFrame(
-        {**numbers, **{k: v.array if everything else v.array.take(rows) for k, v in labels.items()}}
-    )
+        text = panel.text(name)
+        labels[name] = text if len(rows) == len(panel) else text.take(rows)
+    return pd.DataFrame({**numbers, **labels})
 
 
 def _empty(name: str, panel: Panel) -> str:

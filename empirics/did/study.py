@@ -10,7 +10,7 @@ import xarray as xr
 
 from empirics.did.design import Design
 from empirics.did.estimate import dataset, fit_columns
-from empirics.did.event_study import event_study
+from empirics.did.event_study import estimate_event_study
 from empirics.did.figures import event_study_figure
 from empirics.did.inference import robust_inference
 from empirics.did.layout import Table
@@ -65,7 +65,7 @@ def run_study(
     Raises
     ------
     DataError
-        See `estimate.fit_columns` and `event_study.event_study`.
+        See `estimate.fit_columns` and `event_study.estimate_event_study`.
     """
     groups: dict[str, xr.Dataset] = {}
     tables, figures = [], []
@@ -79,7 +79,7 @@ def run_study(
         tables.append(table)
     if design.event_study:
         track(f"{design.title}: event study")
-        study = groups["event_study"] = event_study(design, panel)
+        study = groups["event_study"] = estimate_event_study(design, panel)
         tables.append(event_study_table(study))
         figures.append(event_study_figure(study))
     return Study(design, xr.DataTree.from_dict(groups), tables, figures)

@@ -59,7 +59,7 @@ def regression_table(
     Parameters
     ----------
     estimates : xr.Dataset
-        From `estimate.estimate`.
+        From `estimate.estimate_table`.
     inference : xr.Dataset or None
         From `inference.robust_inference`: adds its rows.
     slides : str or None
@@ -90,7 +90,7 @@ def regression_table(
     unit = estimates["effect_of_one_deviation"].attrs.get("units") or "units of the outcome"
     blocks.append(
         [
-            ("One s.d. of sensitivity", each(number, estimates["sensitivity_deviation"].values)),
+            ("One s.d. of the treatment", each(number, estimates["treatment_deviation"].values)),
             (f"Effect of one s.d., {unit}", each(number, estimates["effect_of_one_deviation"].values)),
         ]
     )
@@ -234,9 +234,7 @@ def _notes(estimates: xr.Dataset) -> list[str]:
     notes = [
         f"{method}; standard errors in parentheses, clustered by {about['cluster_label'].rstrip('.')}. "
         "*, **, *** significant at 10, 5, 1%.",
-        f"Treatment: {about['sensitivity']}"
-        + (f" times {about['sensitivity_scale']:g}" if about["sensitivity_scale"] != 1 else "")
-        + f", from {about['post']} on.",
+        f"Treatment: {about['treatment']}.",
     ]
     if about["controls"]:
         notes.append(f"Controls: {about['controls']}.")
