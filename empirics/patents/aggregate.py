@@ -91,7 +91,17 @@ def aggregate_patents(
         raise DataError(f"no patent can be counted: {_most_frequent(exclusions)}.")
     for name in ("sic", "direction", "technology"):
         _require_labels(counted, name, codebook)
-    placed = _by_region(counted, assignees)
+    counts = _counts(_by_region(counted, assignees), years, depreciation, codebook)
+    counts.attrs |= {"date": date, "assignees": assignees, "unit": unit, "depreciation": depreciation}
+    counts.attrs |= _origin(classified)
+    _describe(counts, date, depreciation)
+    return Aggregation(counts, pd.concat(exclusions, ignore_index=True))
+
+
+def _counts(
+    placed: pd.DataFrame, years: tuple[int, int] | None, depreciation: float, codebook: Codebook
+) -> xr.Dataset:
+    """Counts and stocks of patents that have a region."""
     span = years or (int(placed["year"].min()), int(placed["year"].max()))
     dims = {
         "region": list(REGIONS),
@@ -106,17 +116,13 @@ def aggregate_patents(
         "technology": list(codebook.question("technology").labels),
         "year": dims["year"],
     }
-    counts = xr.Dataset(
+    return xr.Dataset(
         {
             "patents": patents,
             "stock": perpetual_inventory(patents, depreciation),
             "patents_by_technology": _table(technologies, technology_dims),
-        },
-        attrs={"date": date, "assignees": assignees, "unit": unit, "depreciation": depreciation}
-        | _origin(classified),
+        }
     )
-    _describe(counts, date, depreciation)
-    return Aggregation(counts, pd.concat(exclusions, ignore_index=True))
 
 
 def perpetual_inventory(flow: xr.DataArray, depreciation: float) -> xr.DataArray:
