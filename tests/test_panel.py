@@ -121,7 +121,7 @@ def test_unreadable_files_are_refused(tmp_path):
         with pytest.raises(DataError, match="cannot be read as"):
             read_panel(tmp_path / name, UNIT)
     (tmp_path / "p.csv").write_bytes("region,industry,year\nCôte,0111,2009\n".encode("latin-1"))
-    with pytest.raises(DataError, match="cannot be read as CSV.*utf-8"):
+    with pytest.raises(DataError, match=r"cannot be read as CSV.*utf-8"):
         read_panel(tmp_path / "p.csv", UNIT)
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(DataError, match="cannot be read as CSV"):
