@@ -2,11 +2,13 @@
 
 A data set over the dim ``coefficient`` with ``estimate`` and the ``covariance`` over (coefficient, coefficient_other). The
 coordinates ``parameter`` (a key such as ``ree_elasticity``) and ``sector`` (empty for a scalar) say what a coefficient is;
-``source`` and ``sample`` where it comes from. The attribute ``data = "synthetic"`` marks estimates from synthetic data.
+``source`` and ``sample`` where it comes from. The attribute ``data = "synthetic"`` marks estimates from synthetic data;
+``assumes`` (JSON) holds values of other parameters on which the estimates rest.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -190,3 +192,22 @@ def _source(parameter: Parameter, own: xr.Dataset) -> str:
     text = "; ".join(n for n in notes if n) or "estimates"
     others = [x for x in parameter.table if x not in own["sector"].values]
     return text + (f"; {', '.join(others)}: {parameter.source}" if others else "")
+
+
+def check_assumed(entries: Mapping[str, Parameter], estimates: xr.Dataset) -> None:
+    """Refuse estimates that rest on other values of the model's scalars than those that are set.
+
+    Raises
+    ------
+    DataError
+    """
+    if not estimates.sizes["coefficient"]:
+        return
+    for name, value in json.loads(estimates.attrs.get("assumes", "{}")).items():
+        known = entries.get(name)
+        if known is None or known.value != value:
+            now = "unknown here" if known is None else f"{known.text()} here"
+            raise DataError(
+                f"the estimates assume {name} = {value:g}, which is {now}; estimate again with the value that is meant, "
+                "or leave it out of the scenario."
+            )

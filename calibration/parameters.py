@@ -19,7 +19,7 @@ import pandas as pd
 import xarray as xr
 
 from calibration import labels
-from calibration.estimates import applied, read_estimates, without
+from calibration.estimates import applied, check_assumed, read_estimates, without
 from framework.errors import DataError, ScenarioError, did_you_mean
 
 SLIDES = (
@@ -105,6 +105,8 @@ class Parameters:
 
     def __post_init__(self) -> None:
         _validate(self)
+        if self.estimates is not None:
+            check_assumed(self.entries, self.estimates)
 
     @classmethod
     def from_estimates(cls, source: str | Path | xr.Dataset, base: Parameters | None = None) -> Parameters:

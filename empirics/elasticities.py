@@ -7,6 +7,7 @@ delta method. What comes out is a data set of parameters that ``calibration.Para
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Literal
 
@@ -76,6 +77,7 @@ def elasticities_from_exponents(
         attrs={
             **{k: v for k, v in exponents.attrs.items() if k not in ("source", "sample")},
             "inadmissible": "; ".join(offenders.values()),
+            "assumes": json.dumps({"variety_productivity": phi, "research_elasticity": psi}),
         },
     )
 
@@ -157,13 +159,7 @@ def estimate_ree_shares(
     """
     dim = str(*value_added.dims)
     cost = ree_cost.transpose(dim, "element")
-    for name, array in (("ree_cost", cost), ("value_added", value_added)):
-        if bool((~np.isfinite(array) | (array < 0)).any()):
-            raise DataError(f"{name} has a value that is negative or not a number; correct it.")
-    for array, name in ((cost, "ree_cost"), (sector, "sector")):
-        if set(array[dim].values) != set(value_added[dim].values):
-            odd = sorted(map(str, set(array[dim].values) ^ set(value_added[dim].values)))
-            raise DataError(f"{name} and value_added do not have the same {dim}, for instance '{odd[0]}'.")
+    _check_costs(cost, value_added, sector, dim)
     weight = _weights(sector.sel({dim: value_added[dim].values}), dim, sectors)
     added = weight.values.T @ value_added.values
     for name, total in zip(weight["sector"].values, added, strict=True):
@@ -187,6 +183,16 @@ def estimate_ree_shares(
     covariance = by_element @ spread @ by_element.T
     sample = f"{used} industries, {cost.sizes['element']} elements"
     return parameter_estimates("ree_share", share, covariance, source=source, sample=sample, attrs=attrs)
+
+
+def _check_costs(cost: xr.DataArray, value_added: xr.DataArray, sector: xr.DataArray, dim: str) -> None:
+    for name, array in (("ree_cost", cost), ("value_added", value_added)):
+        if bool((~np.isfinite(array) | (array < 0)).any()):
+            raise DataError(f"{name} has a value that is negative or not a number; correct it.")
+    for array, name in ((cost, "ree_cost"), (sector, "sector")):
+        if set(array[dim].values) != set(value_added[dim].values):
+            odd = sorted(map(str, set(array[dim].values) ^ set(value_added[dim].values)))
+            raise DataError(f"{name} and value_added do not have the same {dim}, for instance '{odd[0]}'.")
 
 
 def _weights(sector: xr.DataArray, dim: str, sectors: Sequence[str] | None) -> xr.DataArray:

@@ -2,7 +2,8 @@
 
 Along the dim ``coefficient`` stand ``estimate`` and ``standard_error``, with ``covariance`` over (coefficient,
 coefficient_other). The coordinates ``parameter``, ``sector`` (empty for a scalar), ``source``, ``sample`` and ``units`` say
-of each coefficient what it is. The attribute ``data`` is ``synthetic`` if any of it comes from synthetic data.
+of each coefficient what it is. The attribute ``data`` is ``synthetic`` if any of it comes from synthetic data; ``assumes``
+(JSON) names parameters of the model that the estimates take as given, with their values.
 """
 
 from __future__ import annotations
@@ -86,8 +87,10 @@ def combine_estimates(*estimates: xr.Dataset) -> xr.Dataset:
     joined.attrs = {"title": TITLE}
     for each in estimates:
         (label,) = set(map(str, each["parameter"].values))
-        kept = {k: v for k, v in each.attrs.items() if k not in ("title", "data")}
+        kept = {k: v for k, v in each.attrs.items() if k not in ("title", "data", "assumes")}
         joined.attrs.update({f"{label}_{k}": v for k, v in kept.items()})
+        if "assumes" in each.attrs:
+            joined.attrs["assumes"] = each.attrs["assumes"]
         if each.attrs.get("data") == "synthetic":
             joined.attrs["data"] = "synthetic"
     return joined

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from empirics.did.regression import Regression, fit
 from empirics.observations import observations, place, require_columns
 from empirics.sectors import sectors_of_sic
 from framework.errors import DataError, did_you_mean
@@ -19,6 +19,7 @@ from framework.errors import DataError, did_you_mean
 UNIT = ["region", "sic"]
 KEYS = [*UNIT, "year"]
 PRICE, REE, OTHER = "log_relative_price", "ree_patents", "other_patents"
+OUTCOME, EXPOSURE = "direction of innovation", "ln other_patents"
 
 
 @dataclass(frozen=True)
@@ -189,90 +190,62 @@ def _counts(excluded: dict[str, int]) -> str:
 
 
 def _fit(sample: _Sample, design: InnovationDesign, sectors: Sequence[str]) -> tuple[xr.Dataset, int, int]:
-    """Run pyfixest; return slopes and controls with covariance, observations and clusters."""
-    table, slopes, controls, effects = _columns(sample.rows, design, sectors)
-    if table["cluster"].nunique() < 2:
-        raise DataError(
-            f"all rows belong to one cluster of {design.cluster}; no standard error can be had from one."
-        )
-    formula = f"outcome ~ {' + '.join([*slopes, *controls])} | {' + '.join(effects)}"
-    offset = "exposure" if design.exposure == "fixed" and design.method == "ppml" else None
-    estimate = _run(design.method, formula, table, offset)
-    _require_identified(estimate, slopes, controls, design)
-    observations = int(estimate._N)
-    separated = int(estimate.n_separation_na)
-    singletons = len(table) - observations - separated
-    for count, reason in (
-        (separated, "separated: fitted perfectly"),
-        (singletons, "the only row of a fixed effect"),
+    """Run the regression; return slopes and controls with covariance, observations and clusters."""
+    slopes = {f"slope of {sector}": sector for sector in sectors}
+    controls = [*design.controls, *([EXPOSURE] if design.exposure == "estimated" else [])]
+    regression = Regression(
+        outcome=OUTCOME,
+        terms=(*slopes, *controls),
+        fixed_effects=design.fixed_effects,
+        cluster=(design.cluster,),
+        estimator=design.method.upper(),
+        offset=EXPOSURE if design.exposure == "fixed" and design.method == "ppml" else None,
+    )
+    found = fit(regression, _frame(sample.rows, design, slopes), "the direction of innovation")
+    _require_identified(found.collinear, slopes, design)
+    for rows, reason in (
+        (found.separated, "separated: fitted perfectly"),
+        (found.singletons, "alone in a fixed effect"),
     ):
-        if count:
-            sample.excluded[reason] = sample.excluded.get(reason, 0) + count
-    place = {name: k for k, name in enumerate(estimate._coefnames)}
-    value, covariance = estimate.coef().to_numpy(), np.asarray(estimate._vcov)
-    at, others = ([place[name] for name in names] for names in (slopes, controls))
+        if len(rows):
+            sample.excluded[reason] = len(rows)
+    at, others = ([found.at(t) for t in terms] for terms in (slopes, controls))
     names = list(sectors)
     return (
         xr.Dataset(
             {
-                "bias_exponent": ("sector", value[at]),
-                "covariance": (("sector", "sector_other"), covariance[np.ix_(at, at)]),
-                "control": ("regressor", value[others]),
-                "control_standard_error": ("regressor", np.sqrt(np.diag(covariance)[others])),
+                "bias_exponent": ("sector", found.coefficient[at]),
+                "covariance": (("sector", "sector_other"), found.covariance[np.ix_(at, at)]),
+                "control": ("regressor", found.coefficient[others]),
+                "control_standard_error": ("regressor", found.standard_error[others]),
             },
-            coords={"sector": names, "sector_other": names, "regressor": list(controls.values())},
+            coords={"sector": names, "sector_other": names, "regressor": controls},
         ),
-        observations,
-        int(estimate._G[0]),
+        found.observations,
+        found.clusters,
     )
 
 
-def _columns(
-    rows: pd.DataFrame, design: InnovationDesign, sectors: Sequence[str]
-) -> tuple[pd.DataFrame, dict[str, str], dict[str, str], list[str]]:
-    """Columns under plain names: what users call theirs may mean something in a formula."""
+def _frame(rows: pd.DataFrame, design: InnovationDesign, slopes: dict[str, str]) -> pd.DataFrame:
+    """Columns of the regression: outcome, exposure, a price for each sector, controls and labels."""
     exposure = np.log(rows[OTHER])
-    data: dict[str, Any] = {"exposure": exposure, "cluster": _group(rows, design.cluster)}
-    data["outcome"] = rows[REE] if design.method == "ppml" else np.log(rows[REE])
+    outcome = rows[REE] if design.method == "ppml" else np.log(rows[REE])
     if design.method == "ols" and design.exposure == "fixed":
-        data["outcome"] = data["outcome"] - exposure
-    slopes = {f"slope{k}": sector for k, sector in enumerate(sectors)}
-    controls = {f"control{k}": name for k, name in enumerate(design.controls)}
-    if design.exposure == "estimated":
-        controls["exposure"] = f"ln {OTHER}"
-    data |= {name: rows[PRICE] * (rows["sector"] == sector) for name, sector in slopes.items()}
-    data |= {name: rows[column] for name, column in controls.items() if name != "exposure"}
-    effects = {f"effect{k}": _group(rows, term) for k, term in enumerate(design.fixed_effects)}
-    return pd.DataFrame(data | effects).reset_index(drop=True), slopes, controls, list(effects)
+        outcome = outcome - exposure
+    labels = dict.fromkeys(p for term in (*design.fixed_effects, design.cluster) for p in term.split("^"))
+    columns = {OUTCOME: outcome, EXPOSURE: exposure}
+    columns |= {name: rows[PRICE] * (rows["sector"] == sector) for name, sector in slopes.items()}
+    return pd.DataFrame(columns | {name: rows[name] for name in (*design.controls, *labels)})
 
 
-def _run(method: str, formula: str, table: pd.DataFrame, offset: str | None) -> Any:
-    """Estimate; what pyfixest warns of (rows it drops, collinear columns) is counted or refused by the caller."""
-    import pyfixest as pf
-    from pyfixest.errors import NonConvergenceError
-
-    estimate: Any = pf.feols if method == "ols" else pf.fepois
-    options = {} if method == "ols" else {"offset": offset}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return estimate(formula, table, vcov={"CRV1": "cluster"}, store_data=False, **options)
-        except NonConvergenceError as error:
-            raise DataError(
-                f"the regression does not converge ({error}); check the scale of its columns."
-            ) from error
-
-
-def _require_identified(
-    estimate: Any, slopes: dict[str, str], controls: dict[str, str], design: InnovationDesign
-) -> None:
+def _require_identified(collinear: Sequence[str], slopes: dict[str, str], design: InnovationDesign) -> None:
     effects = ", ".join(design.fixed_effects)
-    for name in estimate._collin_vars:
+    for name in collinear:
         if name in slopes:
             raise DataError(
                 f"the slope of sector '{slopes[name]}' is not identified: its prices do not vary beyond the fixed effects "
                 f"({effects}) and the other regressors. Give prices that vary by region or industry, or fewer effects."
             )
         raise DataError(
-            f"control '{controls[name]}' is collinear with the fixed effects ({effects}) or other regressors; leave it out."
+            f"control '{name}' is collinear with the fixed effects ({effects}) or other regressors; leave it out."
         )
