@@ -16,7 +16,7 @@ from exacthat.results import assemble
 from exacthat.scenario import Case, Study, default_study, plan, read_study
 from exacthat.tables import about, before, shock
 from framework import Model, Problem, Solution, compile_model, hat, solve
-from framework.errors import SolveError
+from framework.errors import DataError, SolveError
 from framework.symbols import Kind
 
 if TYPE_CHECKING:
@@ -142,8 +142,8 @@ def _solve_case(case: Case, study: Study, system: System, data: xr.Dataset, repo
     shocks = _shocks(case, study, system, data)
     try:
         solution = solve(system.bind(data, shocks, case.elements))
-    except SolveError as error:
-        raise SolveError(f"{case.label}: {error}\nNo results are reported.") from error
+    except (DataError, SolveError) as error:
+        raise type(error)(f"{case.label}: {error}\nNo results are reported.") from error
     fixed = {
         key: shocks.get(key, before(given[key], data)).assign_attrs(about(given[key]))
         for key in sorted((reported & given.keys()) - {*map(str, solution.outcomes)})

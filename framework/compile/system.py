@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -60,6 +61,8 @@ class System:
         What the baseline data must satisfy.
     identities : list of (str, Ref, Ref)
         Theorems that were stated, with their two sides, to be checked at a solution.
+    seconds : float
+        Time that analysis and lowering took.
     """
 
     model: Model
@@ -72,6 +75,7 @@ class System:
     conditions: list[Condition]
     identities: list[tuple[str, Ref, Ref]]
     lowering: Lowering
+    seconds: float
 
     def bind(
         self,
@@ -103,6 +107,7 @@ class System:
 
 def compile_model(model: Model) -> System:
     """Analyse a model and lower its residuals, tangents and outcomes to one graph."""
+    begin = time.perf_counter()
     model = _without_baseline(model)
     structure = analyse(model)
     definitions = {symbol_name(e.lhs): e for e in [*structure.explicit, *structure.after]}
@@ -118,7 +123,17 @@ def compile_model(model: Model) -> System:
     rule = model.numeraire_rule
     walras = lowering.value(rule.expr / rule.value - 1).node if rule else None
     return System(
-        model, structure, groups, outcomes, inputs, stability, walras, conditions, identities, lowering
+        model,
+        structure,
+        groups,
+        outcomes,
+        inputs,
+        stability,
+        walras,
+        conditions,
+        identities,
+        lowering,
+        time.perf_counter() - begin,
     )
 
 

@@ -37,7 +37,7 @@ def provenance(problem: Problem, trace: Trace, solver: str, seconds: float) -> d
         "products": int(trace.products),
         "seconds": float(seconds),
         "bind_seconds": float(problem.seconds),
-        "build_seconds": getattr(problem.system, "seconds", None),
+        "build_seconds": problem.system.seconds,
         "memory_bytes": int(problem.program.nbytes),
         "data_hash": data_hash(problem),
         "versions": dict(versions()),
