@@ -76,7 +76,7 @@ def fit_column(values: Variables, rows: Rows) -> ColumnFit:
     place = f"{design.name}, column '{rows.column.name}'"
     regression = regression_of(design, (TREATMENT, *values.controls))
     treatment = values.intensity[rows.usable] * values.active[rows.usable]
-    result = fit(regression, frame_of(regression, values, rows.usable, {TREATMENT: treatment}), place)
+    result = fit(regression, frame_of(regression, values, rows.usable, {TREATMENT: treatment}, place), place)
     if TREATMENT in result.collinear:
         raise EstimationError(
             f"{place}: the treatment is collinear with the fixed effects and controls, so it has no estimate; "

@@ -96,7 +96,7 @@ def _fit(values: Variables, rows: Rows, reference: int) -> _YearFit:
             f"{place}: the control '{clash[0]}' has the name of a year's effect; give it another with 'as'."
         )
     regression = regression_of(design, (*own, *values.controls))
-    result = fit(regression, frame_of(regression, values, rows.usable, own), place)
+    result = fit(regression, frame_of(regression, values, rows.usable, own, place), place)
     return _YearFit(ColumnFit(values, rows, result), years)
 
 

@@ -196,9 +196,8 @@ def _permutations(column: ColumnFit, draws: int, seed: int, notes: list[str]) ->
         )
         return withheld
     regression = column.fit.regression.without(TREATMENT)
-    null = fit(
-        regression, frame_of(regression, column.values, column.used, {}), f"{column.name} without treatment"
-    )
+    place = f"{column.name} without treatment"
+    null = fit(regression, frame_of(regression, column.values, column.used, {}, place), place)
     number = cluster_numbers(column, next(iter(column.values.design.cluster)))[null.kept]
     row, unit, post = row[null.kept], unit[null.kept], column.values.active[column.used][null.kept]
     sums = coo_array((np.ones(len(number)), (number, np.arange(len(number))))).tocsr()

@@ -153,7 +153,7 @@ def fit(regression: Regression, frame: pd.DataFrame, place: str) -> Fit:
     ----------
     regression : Regression
     frame : pd.DataFrame
-        Numbers as floats, labels as text. It is changed: pyfixest adds columns to it.
+        Numbers as floats, labels as text.
     place : str
         What is estimated, for messages.
 
@@ -164,8 +164,9 @@ def fit(regression: Regression, frame: pd.DataFrame, place: str) -> Fit:
         converge.
     """
     names = _aliases(regression)
-    frame.columns = [names.get(c, c) for c in frame.columns]
-    frame.reset_index(drop=True, inplace=True)
+    # A copy on write: pyfixest adds columns of its own.
+    frame = frame.rename(columns=names).reset_index(drop=True)
+    _require_two_clusters(regression, frame, names, place)
     cluster = _add_clusters(regression, frame, names)
     rows = len(frame)
     right = " + ".join(names[t] for t in regression.terms) or "1"
@@ -192,10 +193,7 @@ def _result(regression: Regression, model: Any, originals: Mapping[str, str], ro
         )
     clusters = int(np.min(model._G)) if len(model._G) else 0
     if regression.terms and clusters < 2:
-        raise EstimationError(
-            f"{place}: the sample has {clusters} cluster of '{' + '.join(regression.cluster)}', and a clustered "
-            "standard error needs two; widen the sample or cluster by something finer."
-        )
+        raise EstimationError(_one_cluster(place, " + ".join(regression.cluster)))
     kept = model._data.index.to_numpy()
     out = np.ones(rows, dtype=bool)
     out[kept] = False
@@ -258,6 +256,22 @@ def _add_clusters(regression: Regression, frame: pd.DataFrame, names: Mapping[st
     return "+".join(found)
 
 
+def _require_two_clusters(
+    regression: Regression, frame: pd.DataFrame, names: Mapping[str, str], place: str
+) -> None:
+    for cluster in regression.cluster:
+        columns = [frame[names[c]] for c in cluster.split("^")]
+        if all((c == c.iloc[0]).all() for c in columns):
+            raise EstimationError(_one_cluster(place, cluster))
+
+
+def _one_cluster(place: str, cluster: str) -> str:
+    return (
+        f"{place}: the sample has 1 cluster of '{cluster}', and a clustered standard error needs two; widen the "
+        "sample or cluster by something finer."
+    )
+
+
 @contextmanager
 def _reported_warnings() -> Iterator[None]:
     """Keep back the warnings whose content a `Fit` reports, and those about pandas' next version."""
@@ -285,7 +299,10 @@ def _explained(error: Exception, regression: Regression) -> str:
         return (
             f"the outcome '{regression.outcome}' is negative somewhere, and PPML needs zero or more; use OLS."
         )
-    return f"no result, because after leaving out singletons and separated rows nothing is left to estimate from ({text})."
+    return (
+        "no result, because after leaving out singletons and separated rows too little is left to estimate from "
+        f"({text})."
+    )
 
 
 def _short(names: Sequence[str], most: int = 4) -> list[str]:

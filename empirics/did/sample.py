@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from pyfixest.core.detect_singletons import detect_singletons
 
 from empirics.did.design import TREATMENT, Column, Design, DesignError, Sample
 from empirics.did.panel import Panel
@@ -146,9 +148,22 @@ def regression_of(design: Design, terms: Sequence[str]) -> Regression:
 
 
 def frame_of(
-    regression: Regression, values: Variables, rows: np.ndarray, own: dict[str, np.ndarray]
+    regression: Regression, values: Variables, rows: np.ndarray, own: dict[str, np.ndarray], place: str
 ) -> pd.DataFrame:
-    """Return the columns of a regression for these rows; `own` has those that are not among the variables."""
+    """Return the columns of a regression for these rows.
+
+    Parameters
+    ----------
+    own : dict of str to np.ndarray
+        Columns over `rows` that are not among the variables.
+    place : str
+        What is estimated, for messages.
+
+    Raises
+    ------
+    EstimationError
+        A label of a fixed effect or cluster is empty, or no row could be used.
+    """
     panel = values.panel
     numbers = {
         name: own[name] if name in own else values[name][rows]
@@ -163,7 +178,29 @@ def frame_of(
             )
         text = panel.text(name)
         labels[name] = text if len(rows) == len(panel) else text.take(rows)
+    _require_company(regression, panel, rows, numbers[regression.outcome], place)
     return pd.DataFrame({**numbers, **labels})
+
+
+def _require_company(
+    regression: Regression, panel: Panel, rows: np.ndarray, outcome: np.ndarray, place: str
+) -> None:
+    """Raise if pyfixest would leave out every row as a singleton, or under PPML as separated: it aborts then.
+
+    Every row that is left out as a singleton empties a group, so there are no more of them than groups.
+    """
+    usable = outcome > 0 if regression.estimator == "PPML" else np.ones(len(rows), dtype=bool)
+    parts = [e.split("^") for e in regression.fixed_effects]
+    most = sum(math.prod(len(panel.labels(c)[1]) for c in p) for p in parts)
+    if usable.sum() > most:
+        return
+    alone = detect_singletons(np.stack([panel.groups(p, rows) for p in parts], axis=1))
+    if not (usable & ~alone).any():
+        positive = " with a positive outcome" if regression.estimator == "PPML" else ""
+        raise EstimationError(
+            f"{place}: nothing is left to estimate from: every row{positive} is the only one of its group in "
+            f"{' or '.join(regression.fixed_effects)}, if there is any; widen the sample."
+        )
 
 
 def _empty(name: str, panel: Panel) -> str:
