@@ -105,11 +105,13 @@ class _Transform:
 
     def new_value(self, expr: sp.Expr) -> sp.Expr:
         """A known expression at the new equilibrium: ``x0 * x_hat`` for each symbol, new levels for levels."""
+        before = {b: sp.Dummy(positive=b.args[0].is_positive) for b in expr.atoms(base)}
+        expr = expr.xreplace(before)
         table = {}
-        for atom in declared_atoms(expr):
+        for atom in declared_atoms(expr) - set(before.values()):
             change = self.change_of(atom)
             table[atom] = change if self.decl(atom).level else atom * change
-        return expr.xreplace(table)
+        return expr.xreplace(table).xreplace({dummy: b.args[0] for b, dummy in before.items()})
 
     def decl(self, atom: sp.Expr) -> Declaration:
         return self.model.symbols[symbol_name(atom)]
@@ -204,7 +206,9 @@ class _Transform:
             elif isinstance(factor, (base, sp.KroneckerDelta)):
                 old, change = multiply(old, {factor: exponent}), sp.S.One
             elif isinstance(factor, sp.Product):
-                old, change = multiply(old, {factor: exponent}), self._product_change(factor)
+                before, change, level = self._product(factor)
+                old = old if before == 1 else multiply(old, {before: exponent})
+                has_level |= level
             elif isinstance(factor, (sp.Add, sp.Sum, sp.Mul)):
                 old = multiply(old, {factor: exponent})
                 if not self._varies(factor):
@@ -227,16 +231,23 @@ class _Transform:
             if self.decl(atom).kind is not Kind.PARAMETER:
                 raise _Unhattable(exponent)
 
-    def _product_change(self, factor: sp.Product) -> sp.Expr:
+    def _product(self, factor: sp.Product) -> tuple[sp.Expr, sp.Expr, bool]:
+        """Baseline and change of a product over an index, and whether a level stands in the change."""
         (inner,) = terms(factor.function)
-        _, change, _ = self.split(inner)
-        return sp.Product(product(change), *(limit[0] for limit in factor.limits)) if change else sp.S.One
+        before, change, level = self.split(inner)
+        indices = [limit[0] for limit in factor.limits]
+        old = (
+            sp.Product(inner.coefficient * product(before), *indices)
+            if before or inner.coefficient != 1
+            else sp.S.One
+        )
+        return old, sp.Product(product(change), *indices) if change else sp.S.One, level
 
     def _total_change(self, total: sp.Expr, exponent: sp.Expr) -> Factors:
         """Change of ``total**exponent``."""
         if self.baseline.is_known(total):
-            new = self.new_value(total)
-            return {} if new == total else {new: exponent, total: -exponent}
+            new, old = self.new_value(total), _at_baseline(total)
+            return {} if new == old else {new: exponent, old: -exponent}
         pairs = self.shares(terms(total), {total: sp.S.NegativeOne}, sp.S.One)
         if exponent.is_number:
             return {sp.Add(*(summed(s * product(h), b) for s, h, b in pairs)): exponent}
@@ -288,6 +299,11 @@ class _Transform:
 
     def _observed(self) -> set[str]:
         return {d.symbol for d in self.model.symbols.values() if d.kind is Kind.PARAMETER or d.observed}
+
+
+def _at_baseline(expr: sp.Expr) -> sp.Expr:
+    """An expression whose symbols all stand for baseline values, without the marks that say so."""
+    return expr.xreplace({b: b.args[0] for b in expr.atoms(base)})
 
 
 def _list(names: list[str]) -> str:

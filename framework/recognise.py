@@ -95,7 +95,10 @@ class Baseline:
         # replace a plain factor such as 1 - omega by everything its definition contains.
         if total is None or self.is_known(total):
             return
-        value = multiply(left[0].factors, power(rest, sp.S.NegativeOne))
+        scale = left[0].coefficient if total is rhs else left[0].coefficient / right[0].coefficient
+        value = multiply(
+            left[0].factors, power(rest, sp.S.NegativeOne), {} if scale == 1 else {scale: sp.S.One}
+        )
         self._totals.append((total, power(value, 1 / exponent), free_indices(lhs)))
 
     def _note_relation(self, lhs: sp.Expr, rhs: sp.Expr) -> None:
