@@ -359,10 +359,9 @@ PRICE_SOURCE = (
 
 def _labelled(world: xr.Dataset, settings: WorldSettings, seed: int) -> xr.Dataset:
     for name, array in world.data_vars.items():
-        kept = {k: v for k, v in array.attrs.items() if k not in ("long_name", "units")}
-        if str(name) in DESCRIPTIONS:
-            long_name, unit = DESCRIPTIONS[str(name)]
-            array.attrs = {"long_name": f"{long_name} (synthetic)", "units": unit, **kept}
+        about = dict(zip(("long_name", "units"), DESCRIPTIONS.get(str(name), ()), strict=False))
+        array.attrs |= about
+        array.attrs["long_name"] = f"{array.attrs['long_name']} (synthetic)"
         array.attrs["data"] = "synthetic"
     truth = {k: dict(_pairs(world[f"true_{k}"])) for k in BY_SECTOR} | {k: world.attrs[k] for k in SCALARS}
     world.attrs = {
