@@ -8,7 +8,7 @@ of the powers.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -144,15 +144,25 @@ def _product_term(expr: sp.Product) -> Term:
     return Term(sp.S.One, {sp.Product(b**e, *bound): sp.S.One for b, e in inner[0].factors.items()})
 
 
-def rename(expr: sp.Expr, renaming: dict[sp.Idx, sp.Expr]) -> sp.Expr:
-    """Replace indices; bound ones in the way must have been renamed before."""
-    return expr.xreplace(renaming) if renaming else expr
+def rename(expr: sp.Expr, renaming: Mapping[sp.Idx, sp.Expr]) -> sp.Expr:
+    """Replace free indices; a bound index that would capture a new one gets another name first."""
+    if not renaming:
+        return expr
+    if not isinstance(expr, (sp.Indexed, sp.Symbol)):
+        captured = {i for i in bound_indices(expr) if i in renaming or i in renaming.values()}
+        expr = expr.xreplace({i: fresh(i) for i in captured})
+    return expr.xreplace(dict(renaming))
 
 
-def rename_term(term: Term, renaming: dict[sp.Idx, sp.Expr]) -> Term:
-    """Replace indices in every factor and exponent of a term."""
-    factors = {rename(b, renaming): rename(e, renaming) for b, e in term.factors.items()}
-    return Term(term.coefficient, factors, tuple(renaming.get(i, i) for i in term.bound))  # type: ignore[arg-type]
+def rename_factors(table: Factors, renaming: Mapping[sp.Idx, sp.Expr]) -> Factors:
+    """Replace indices in a factor table; factors that become equal are multiplied."""
+    return multiply(*({rename(b, renaming): rename(e, renaming)} for b, e in table.items()))
+
+
+def rename_term(term: Term, renaming: Mapping[sp.Idx, sp.Expr]) -> Term:
+    """Replace indices in every factor and exponent of a term, its bound indices included."""
+    bound = tuple(renaming.get(i, i) for i in term.bound)
+    return Term(term.coefficient, rename_factors(term.factors, renaming), bound)  # type: ignore[arg-type]
 
 
 def match(pattern: sp.Basic, target: sp.Basic, binding: dict, variables: set) -> Iterator[dict]:

@@ -158,7 +158,7 @@ class _Transform:
         if eq.defines and self.decl(eq.lhs).level:
             values = self.absolute(right)
             return self.change_of(eq.lhs), sp.Add(*(v * h for v, h in values)), None
-        if not single or not right:
+        if not single or not right or self.split(left[0])[2]:
             return self._balance(left, right)
         reference, change, _ = self.split(left[0])
         inverse = power(reference, sp.S.NegativeOne)

@@ -24,6 +24,7 @@ from framework.algebra import (
     power,
     product,
     rename,
+    rename_factors,
     rename_term,
     renewed,
     summed,
@@ -64,7 +65,7 @@ class Baseline:
         self._totals: list[tuple[sp.Expr, Factors, set[sp.Idx]]] = []
         self.relations: list[Relation] = []
         self._pending: list[object] = []  # totals and relations whose value is being sought: no circles
-        self._memo: dict[frozenset, tuple[sp.Expr | None, int]] = {}
+        self._memo: dict[tuple, tuple[sp.Expr | None, int]] = {}
         self._known: dict[sp.Basic, bool] = {}
         sides = [(e.lhs, e.rhs) for e in model.equations]
         for lhs, rhs in sides:
@@ -145,7 +146,7 @@ class Baseline:
         for pattern, value, indices in self._totals:
             for binding in match(pattern, total, {}, indices):
                 if len(binding) == len(indices):
-                    return {rename(b, binding): rename(e, binding) for b, e in value.items()}
+                    return rename_factors(value, binding)
         return None
 
     def _filled(self, binding: dict, variables: set[sp.Idx]) -> dict | None:
@@ -161,7 +162,7 @@ class Baseline:
     def value(self, factors: Factors, coefficient: sp.Expr = sp.S.One, effort: int = DEEP) -> sp.Expr | None:
         """Express a product of baseline levels in observed data; None if it is not recognised."""
         start = self.canonical(factors)
-        key = frozenset(start.items())
+        key = (frozenset(start.items()), frozenset(self.context))
         found, tried = self._memo.get(key, (None, 0))
         if found is None and tried < effort:
             found = self._search(start, effort)
@@ -207,7 +208,7 @@ class Baseline:
                     if binding is None or len(binding) < len(relation.variables):
                         continue
                     k = tidy(-factors[factor] / rename(relation.factors[pattern], binding))
-                    applied = {rename(b, binding): rename(e, binding) for b, e in relation.factors.items()}
+                    applied = rename_factors(relation.factors, binding)
                     new, scale = multiply(factors, power(applied, k)), relation.coefficient**k
                     if not relation.total:
                         yield self.canonical(new), scale

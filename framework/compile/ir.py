@@ -144,7 +144,7 @@ class Graph:
 
     def add(self, refs: Sequence[Ref]) -> Ref:
         """Sum of arrays, broadcast over the union of their indices."""
-        refs = [r for r in refs if not is_const(r.node, 0.0)]
+        refs = [r if _distinct(r) else self._nest("mul", [r], ()) for r in refs if not is_const(r.node, 0.0)]
         if not refs:
             return Ref(self.const(0.0), ())
         return refs[0] if len(refs) == 1 else self._nest("add", refs, ())
@@ -156,7 +156,11 @@ class Graph:
         refs = [r for r in refs if not is_const(r.node, 1.0)]
         if not refs:
             return Ref(self.const(1.0), ())
-        return refs[0] if len(refs) == 1 and not summed else self._nest("mul", refs, summed)
+        return (
+            refs[0]
+            if len(refs) == 1 and not summed and _distinct(refs[0])
+            else self._nest("mul", refs, summed)
+        )
 
     def _nest(self, op: str, refs: Sequence[Ref], summed: Sequence[sp.Idx]) -> Ref:
         refs = sorted(refs, key=lambda r: r.node.id)
@@ -166,6 +170,11 @@ class Graph:
         args = [(r.node, tuple(loops.index(i) for i in r.indices)) for r in refs]
         node = self.node(op, args, [root_of(i) for i in loops], len(outer))
         return Ref(node, tuple(outer))
+
+
+def _distinct(ref: Ref) -> bool:
+    """False for a diagonal, on which one index stands twice."""
+    return len(set(ref.indices)) == len(ref.indices)
 
 
 def is_const(node: Node, value: float) -> bool:

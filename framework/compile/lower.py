@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import sympy as sp
 
-from framework.algebra import Factors, Term, multiply, power, rename, summed, terms
+from framework.algebra import Factors, Term, multiply, power, rename_factors, summed, terms
 from framework.compile.ir import Graph, Node, Ref, Time
 from framework.errors import ModelError
 from framework.model import Equation, Model
@@ -85,7 +85,7 @@ class Lowering:
             parts = terms(eq.rhs) if eq is not None else ()
             if eq is not None and len(parts) == 1 and not parts[0].bound and parts[0].coefficient == 1:
                 binding = dict(zip(subscripts(eq.lhs), factor.indices, strict=True))
-                inner = {rename(b, binding): rename(e, binding) for b, e in parts[0].factors.items()}
+                inner = rename_factors(parts[0].factors, binding)
                 rest = {f: e for f, e in term.factors.items() if f != factor}
                 return self._inline(
                     Term(term.coefficient, multiply(rest, power(inner, exponent)), term.bound)

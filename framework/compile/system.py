@@ -59,7 +59,7 @@ class System:
         Deviation of the numeraire from its value: zero at a solution iff the budgets add up.
     conditions : list of Condition
         What the baseline data must satisfy.
-    identities : list of (str, Ref, Ref)
+    identities : list of (str, Node, Node)
         Theorems that were stated, with their two sides, to be checked at a solution.
     seconds : float
         Time that analysis and lowering took.
@@ -73,7 +73,7 @@ class System:
     stability: list[tuple[str, Ref]]
     walras: Node | None
     conditions: list[Condition]
-    identities: list[tuple[str, Ref, Ref]]
+    identities: list[tuple[str, Node, Node]]
     lowering: Lowering
     seconds: float
 
@@ -117,7 +117,7 @@ def compile_model(model: Model) -> System:
     stability = [(loop.symbol, lowering.value(1 - loop.exponent)) for loop in structure.loops]
     groups = _with_tangents(lowering, model, structure, residuals)
     conditions = baseline_conditions(lowering, model)
-    identities = [(typed(lhs), lowering.value(lhs), lowering.value(rhs)) for lhs, rhs in model.identities]
+    identities = [(typed(lhs), *_sides(lowering, lhs, rhs)) for lhs, rhs in model.identities]
     read = {n.attr[1] for n in lowering.graph.nodes if n.op == "input" and n.time is Time.PRELUDE}  # type: ignore[index]
     inputs = [d for d in model.symbols.values() if d.symbol in read]
     rule = model.numeraire_rule
@@ -178,6 +178,13 @@ def _ordered(lowering: Lowering, ref: Ref, indices: list[sp.Idx]) -> Node:
         return ref.node
     args = [(ref.node, tuple(indices.index(i) for i in ref.indices))]
     return lowering.graph.node("mul", args, [root_of(i) for i in indices])
+
+
+def _sides(lowering: Lowering, lhs: sp.Expr, rhs: sp.Expr) -> tuple[Node, Node]:
+    """Both sides of an identity over the same indices."""
+    left, right = lowering.value(lhs), lowering.value(rhs)
+    indices = list(dict.fromkeys([*left.indices, *right.indices]))
+    return _ordered(lowering, left, indices), _ordered(lowering, right, indices)
 
 
 # ---- residuals -----------------------------------------------------------------------------------

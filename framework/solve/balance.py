@@ -36,12 +36,12 @@ def check_baseline_conditions(problem: Problem) -> None:
 def identity_gaps(problem: Problem, u: np.ndarray) -> dict[str, float]:
     """Largest gap between the two sides of each stated theorem at `u`, relative to the largest value."""
     sides = problem.system.identities
-    tape = problem.program_of([r.node for _, left, right in sides for r in (left, right)])
+    tape = problem.program_of([node for _, *both in sides for node in both])
     problem.set_unknowns(tape, u)
     tape.run(tape.steps[Time.STATE])
     out = {}
     for name, left, right in sides:
-        a, b = np.atleast_1d(tape[left.node]), _aligned(left, right, np.atleast_1d(tape[right.node]))
+        a, b = tape[left], tape[right]
         out[name] = float(np.abs(a - b).max(initial=0.0) / max(np.abs(a).max(initial=0.0), 1e-300))
     return out
 
