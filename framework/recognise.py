@@ -84,19 +84,20 @@ class Baseline:
         left, right = terms(lhs), terms(rhs)
         if len(left) != 1 or left[0].bound:
             return
-        total, rest, exponent = None, {}, sp.S.One
+        total, rest, exponent, coefficient = None, {}, sp.S.One, sp.S.One
         if len(right) > 1 or (right and right[0].bound):
             total = rhs
         elif right:
             opaque = {b: e for b, e in right[0].factors.items() if _is_total(b)}
             if len(opaque) == 1:
                 ((total, exponent),) = opaque.items()
+                coefficient = right[0].coefficient
                 rest = {b: e for b, e in right[0].factors.items() if b is not total}
         # An entry made of parameters and fundamentals only, or one that is known already, would
         # replace a plain factor such as 1 - omega by everything its definition contains.
         if total is None or self.is_known(total):
             return
-        scale = left[0].coefficient if total is rhs else left[0].coefficient / right[0].coefficient
+        scale = left[0].coefficient / coefficient
         value = multiply(
             left[0].factors, power(rest, sp.S.NegativeOne), {} if scale == 1 else {scale: sp.S.One}
         )
