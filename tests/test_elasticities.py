@@ -302,4 +302,4 @@ def test_bias_and_coverage_in_small():
     # Sectors share shocks, so that replications, not intervals, are independent; 25 clusters a sector cost two points.
     error = float(covered.std(ddof=1)) / len(seeds) ** 0.5
     assert abs(float(covered.mean()) - 0.95) < 4 * error + 0.02
-    assert error < 0.04
+    assert error < 0.06  # or the line above could not fail
