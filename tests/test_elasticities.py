@@ -76,7 +76,7 @@ def test_estimates_equal_pyfixest_called_directly(exact):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pyfixest on the next version of pandas
         fit = pf.fepois(
-            "ree_patents ~ machines + cars + demand | pair + year",
+            "ree_patents ~ machines + cars + demand | region^sic + year",
             direct, vcov={"CRV1": "pair"}, offset="exposure",
         )  # fmt: skip
     slopes = found.bias_exponent.sel(sector=list(SLOPES)).values

@@ -165,7 +165,7 @@ def test_estimates_rest_on_what_they_assume(elasticities):
             lambda e: e.assign_coords(parameter=("coefficient", ["ree_endowment_share"] * 2 + ["ree_share"] * 2)),
             "varies by region",
         ),
-        (lambda e: e.assign(estimate=e.estimate + [2, 0, 0, 0]), "stability bound"),
+        (lambda e: e.assign(estimate=e.estimate + np.array([2, 0, 0, 0])), "stability bound"),
     ],
 )  # fmt: skip
 def test_faults_of_estimates_are_named(estimates, spoil, text):
