@@ -130,11 +130,13 @@ class Lowering:
         if isinstance(expr, (sp.Symbol, sp.Indexed)):
             return self._atom(expr, log=True)
         if isinstance(expr, sp.Product):
-            (inner,) = terms(expr.function) or (Term(sp.S.One, {}),)
             bound = [limit[0] for limit in expr.limits]
-            parts = [Term(sp.S.One, {}, tuple(bound))] if not inner.factors else []
-            logs = [self._contract([self.exact(e), self.log(b)], bound) for b, e in inner.factors.items()]
-            return self.graph.add(logs or [self.term(p) for p in parts])
+            found = terms(expr.function)
+            if len(found) != 1 or found[0].bound or found[0].coefficient != 1:
+                return self._contract([self.log(expr.function)], bound)
+            return self.graph.add(
+                [self._contract([self.exact(e), self.log(b)], bound) for b, e in found[0].factors.items()]
+            )
         if isinstance(expr, ces):
             return self._ces(expr)
         found = terms(expr)
