@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from benchmarks.did import overhead_rows
 from benchmarks.rare_earths import build_rows, large_rows, nine_cases_rows
 from benchmarks.timing import show
 
@@ -15,6 +16,7 @@ def main() -> int:
         ("Symbolic build", build_rows),
         ("Rare earths, WIOD 2009, 5 x 14", nine_cases_rows),
         ("Rare earths, WIOD 2009, 41 x 35", large_rows),
+        ("Difference-in-differences beside pyfixest alone", overhead_rows),
     ):
         found = measure()
         if found:

@@ -41,7 +41,7 @@ class ColumnFit:
     def assignments(self) -> tuple[np.ndarray, np.ndarray]:
         """Return for every used row the number of its unit of assignment, and one used row of each."""
         unit = self.values.panel.groups(self.values.design.assigned_to, self.used)
-        return unit, np.unique(unit, return_index=True)[1]
+        return unit, self.values.panel.first_rows(unit)
 
     def deviation(self) -> float:
         """Standard deviation of the scaled sensitivity over the units of assignment, each counted once.
@@ -53,7 +53,9 @@ class ColumnFit:
         if self.values.design.treatment.sensitivity:
             unit, first = self.assignments()
             if not np.array_equal(intensity[first][unit], intensity):
-                first = np.unique(self.values.panel.units[self.used], return_index=True)[1]
+                first = self.values.panel.first_rows(
+                    self.values.panel.groups(self.values.panel.unit, self.used)
+                )
             intensity = intensity[first]
         return float(np.std(intensity, ddof=1)) if len(intensity) > 1 else 0.0
 

@@ -15,7 +15,7 @@ from empirics.did.panel import Panel
 from empirics.did.regression import EstimationError, fit
 from empirics.did.sample import Rows, Variables, frame_of, regression_of, rows_of, variables
 
-DRAWS, SEED = 20_000, 2009
+DRAWS, SEED = 10_000, 2009
 """Simulation of the simultaneous band; the seed is fixed, so that a band is the same every time."""
 
 FEWEST_CLUSTERS = 10

@@ -119,7 +119,7 @@ def _jackknife(column: ColumnFit, notes: list[str]) -> dict[str, Any]:
     except EstimationError as error:
         notes.append(f"CRV3 is withheld: {error}")
         return nothing
-    first = np.unique(number, return_index=True)[1]
+    first = column.values.panel.first_rows(number)
     if (lost := np.isnan(change)).any():
         notes.append(
             f"CRV3 is withheld: without {_named(column, int(first[lost][0]), cluster)} the treatment has no estimate"

@@ -150,6 +150,11 @@ class Panel:
             return np.zeros(len(self) if rows is None else len(rows), dtype=np.int64)
         return group
 
+    @staticmethod
+    def first_rows(groups: np.ndarray) -> np.ndarray:
+        """Return the first row of every group of `groups`."""
+        return np.flatnonzero(np.diff(np.maximum.accumulate(groups), prepend=-1))
+
     def having(self, column: str, labels: Iterable[object], what: str) -> np.ndarray:
         """Return True for the rows with one of these labels in a column.
 
@@ -205,13 +210,14 @@ class Panel:
     @cached_property
     def missing_years(self) -> list[int]:
         """Years between the first and the last of which the panel has no row."""
-        years = np.unique(self.years)
-        return [int(y) for y in range(int(years[0]), int(years[-1]) + 1) if y not in set(years.tolist())]
+        first = int(self.years.min())
+        return [first + int(k) for k in np.flatnonzero(np.bincount(self.years - first) == 0)]
 
     @cached_property
     def units_with_gaps(self) -> int:
         """Number of units that lack a year between their first and their last, beyond the missing years."""
-        rank = np.searchsorted(np.unique(self.years), self.years)
+        offset = self.years - self.years.min()
+        rank = (np.cumsum(np.bincount(offset) > 0) - 1)[offset]
         first = np.full(self.units.max() + 1, np.iinfo(np.int64).max)
         last = np.full(self.units.max() + 1, -1)
         np.minimum.at(first, self.units, rank)
@@ -274,18 +280,16 @@ def make_panel(frame: pd.DataFrame, unit: Iterable[str], time: str = "year", sou
     if frame.empty:
         raise DataError(f"{source}: the panel has no rows.")
     for column in panel.keys:
-        empty = panel.frame[column].isna().to_numpy()
+        empty = panel.labels(column)[0] < 0 if column in unit else panel.frame[column].isna().to_numpy()
         if empty.any():
             lines = _some((np.flatnonzero(empty) + 1).tolist())
             raise DataError(
                 f"{source}: key column '{column}' is empty in {empty.sum():,} rows (row {lines}); fill or delete them."
             )
+    texts = {column: panel.text(column) for column in unit}
+    checked = panel.frame.assign(**texts, **{time: _years(panel)})
     labels = {column: panel.labels(column) for column in unit}
-    keys = {
-        column: pd.Categorical.from_codes(codes, list(known)) for column, (codes, known) in labels.items()
-    }
-    checked = panel.frame.assign(**keys, **{time: _years(panel)})
-    panel = Panel(checked, unit, time, source, label, _labels=labels)
+    panel = Panel(checked, unit, time, source, label, _labels=labels, _texts=texts)
     _require_unique(panel)
     return panel
 

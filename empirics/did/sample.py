@@ -165,10 +165,10 @@ def frame_of(
         A label of a fixed effect or cluster is empty, or no row could be used.
     """
     panel = values.panel
-    numbers = {
-        name: own[name] if name in own else values[name][rows]
-        for name in (regression.outcome, *regression.terms)
-    }
+    names = [regression.outcome, *regression.terms]
+    numbers = np.empty((len(names), len(rows)))
+    for k, name in enumerate(names):
+        numbers[k] = own[name] if name in own else values[name][rows]
     labels = {}
     for name in regression.labels:
         empty = panel.labels(name, "fixed effect or cluster")[0] < 0
@@ -178,8 +178,8 @@ def frame_of(
             )
         text = panel.text(name)
         labels[name] = text if len(rows) == len(panel) else text.take(rows)
-    _require_company(regression, panel, rows, numbers[regression.outcome], place)
-    return pd.DataFrame({**numbers, **labels})
+    _require_company(regression, panel, rows, numbers[0], place)
+    return pd.DataFrame(numbers.T, columns=names, copy=False).assign(**labels)
 
 
 def _require_company(

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 import pandas as pd
 import xarray as xr
 
-from empirics.did.design import Design
+from empirics.did.design import Design, DesignError
 from empirics.did.estimate import dataset, fit_columns
 from empirics.did.event_study import estimate_event_study
 from empirics.did.figures import event_study_figure
 from empirics.did.inference import robust_inference
 from empirics.did.layout import Table
 from empirics.did.panel import Panel
-from empirics.did.tables import event_study_table, regression_table
+from empirics.did.tables import event_study_table, regression_table, slides_table
 from empirics.figure_style import NamedFigure
 
 
@@ -67,6 +67,12 @@ def run_study(
     DataError
         See `estimate.fit_columns` and `event_study.estimate_event_study`.
     """
+    if slides:
+        if design.slides is None:
+            raise DesignError(
+                f"the design '{design.name}' names no table of the slides; add slides = \"exports\" or another."
+            )
+        slides_table(design.slides)
     groups: dict[str, xr.Dataset] = {}
     tables, figures = [], []
     for place, one in [("", design), *((f"robustness/{n}/", d) for n, d in design.specifications())]:
