@@ -120,19 +120,22 @@ def rare_earths_baseline(
         If the table is unbalanced or has negative use, if a label has no parameter, or if an identity of the result fails.
     """
     parameters = default_parameters() if parameters is None else parameters
-    return recalibrate(_goods(goods_accounts(table, inventories)), parameters)
+    base = recalibrate(_goods(goods_accounts(table, inventories)), parameters)
+    check_baseline(base)
+    return base
 
 
 def recalibrate(base: xr.Dataset, parameters: Parameters) -> xr.Dataset:
     """Return the baseline of the rare-earth model at other parameters, for the goods flows of a baseline.
 
     Flows of goods do not depend on parameters; rare earths, incomes and deficits do. Equal to `rare_earths_baseline` of the
-    same table, without reading the table again.
+    same table, but quick, for many sets of parameters: the identities, which hold at all parameters if they hold at one, are
+    not checked again.
 
     Raises
     ------
     DataError
-        If a label has no parameter, or if an identity of the result fails.
+        If a label has no parameter.
     """
     base = base.copy()
     regions, sectors = base.indexes["region"], base.indexes["sector"]
@@ -153,7 +156,6 @@ def recalibrate(base: xr.Dataset, parameters: Parameters) -> xr.Dataset:
     base.attrs["title"] = f"Baseline of the rare-earth model, {base.attrs.get('year', '')}".rstrip(", ")
     for name, parameter in parameters.entries.items():
         base.attrs[f"source_of_{name}"] = parameter.source
-    check_baseline(base)
     return _describe(base)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from exacthat.bands import with_bands
+from exacthat.bands import DRAWS, with_bands
 from exacthat.library import Baseline, load_baseline, load_model
 from exacthat.results import assemble
 from exacthat.scenario import Case, Study, default_study, plan, read_study
@@ -43,7 +43,7 @@ class Outcome:
     bind: Callable[[Case, xr.Dataset], Problem]
 
 
-def run_scenarios(scenario_file: str | Path, data: str | None = None) -> xr.Dataset:
+def run_scenarios(scenario_file: str | Path, data: str | None = None, *, draws: int = DRAWS) -> xr.Dataset:
     """Solve a scenario file, or the default scenarios of a built-in model.
 
     Parameters
@@ -52,6 +52,8 @@ def run_scenarios(scenario_file: str | Path, data: str | None = None) -> xr.Data
         Path of a TOML file, or the name of a built-in model.
     data : str, optional
         Takes the place of the `data` named in the file.
+    draws : int
+        Draws of estimated parameters, if the file names estimates; see `exacthat.bands.with_bands`.
 
     Returns
     -------
@@ -70,7 +72,7 @@ def run_scenarios(scenario_file: str | Path, data: str | None = None) -> xr.Data
     >>> results.real_consumption.sel(scenario="tax", technology="exogenous")  # doctest: +SKIP
     """
     outcome = solve_study(load_study(str(scenario_file)), data=data)
-    return (with_bands(outcome) if outcome.baseline.uncertain else outcome).results
+    return (with_bands(outcome, draws=draws) if outcome.baseline.uncertain else outcome).results
 
 
 def load_study(reference: str) -> Study:
