@@ -50,13 +50,14 @@ def simulate_world(
     seed : int
     settings : WorldSettings, optional
     requirements : xr.DataArray, optional
-        Requirements in $ per $, dims (sic, element). They set the basket of elements of each industry, and how the
-        rare-earth share of a sector is spread over its industries; both are random otherwise.
+        Requirements in $ per $, dims (sic, element). They set the sensitivity and the basket of elements of each industry,
+        and how the rare-earth share of a sector is spread over its industries. Without them baskets and shares are random,
+        and the sensitivity is that of direct costs.
 
     Returns
     -------
     xr.Dataset
-        Over (region, sic, year): ``ree_patents``, ``other_patents`` (counts), ``log_relative_price`` (ln q/w, 0 in
+        Over (region, sic, year): ``ree_patents``, ``other_patents`` (counts), ``ree_patent_stock``, ``log_relative_price`` (ln q/w, 0 in
         2009), ``tfp``, ``exports`` (levels), ``tfp_growth``, ``export_growth`` (midpoint growth, percentage points),
         ``demand_growth`` and, over fewer dims, the other controls, ``sensitivity``, prices, wages, ``ree_cost`` as
         measured and ``value_added``. The truth is in ``true_ree_elasticity``, ``true_bias_exponent`` and
@@ -79,19 +80,21 @@ def simulate_world(
     _measurement(world, settings, next(streams))
     _controls(world, next(streams))
     world = world.sel(year=slice(settings.first_year, None))
+    _stocks(world)
     return _labelled(world, settings, seed)
 
 
 def panel_of(world: xr.Dataset) -> pd.DataFrame:
     """Return a world as a table: one row for each region, industry and year, all columns that vary over these.
 
-    The attribute ``data`` says that it is synthetic.
+    The column ``country`` repeats the region, for designs by country. The attribute ``data`` says that it is synthetic.
     """
     dims = ["region", "sic", "year"]
     names = [
         n for n, v in world.data_vars.items() if set(v.dims) <= set(dims) and not str(n).startswith("true_")
     ]
     table = world[names].to_dataframe(dim_order=dims).reset_index()
+    table["country"] = table["region"]
     table.attrs = dict(world.attrs)
     return table
 
@@ -181,8 +184,13 @@ def _industries(
         worst = str(world["sic"].values[int(share.values.argmax())])
         raise DataError(f"the requirements give industry '{worst}' a rare-earth share above 1; check them.")
     world["ree_share_of_industry"] = share
-    direct = (share * settings.value_added_share * world.basket).transpose("sic", "element")
-    world["sensitivity"] = sensitivity(direct).drop_vars("sector", errors="ignore")
+    direct = settings.value_added_share * share * world.basket
+    measured = (
+        (direct if requirements is None else requirements)
+        .sel(sic=world["sic"], element=list(ELEMENTS))
+        .transpose("sic", "element")
+    )
+    world["sensitivity"] = sensitivity(measured).reset_coords(drop=True)
     world["log_price_covariance"] = (
         ("element", "element_other"),
         settings.price_error**2 * np.eye(len(ELEMENTS)),
@@ -266,6 +274,17 @@ def _patents(world: xr.Dataset, settings: WorldSettings, rng: np.random.Generato
     world["ree_patents"] = intensity.copy(data=rng.poisson(intensity.values)).astype(float)
 
 
+def _stocks(world: xr.Dataset) -> None:
+    """Stocks by perpetual inventory, from the steady state of a pair's mean before the base year."""
+    from empirics.patents import aggregate  # brings the text classifiers with it
+
+    flow, keep = world.ree_patents, 1 - aggregate.DEPRECIATION
+    before = flow.sel(year=slice(None, BASE_YEAR)).mean("year") / aggregate.DEPRECIATION
+    left = before * keep ** (world["year"] - world["year"].values[0] + 1)
+    stock = aggregate.perpetual_inventory(flow, aggregate.DEPRECIATION) + left
+    world["ree_patent_stock"] = stock.transpose("region", "sic", "year")
+
+
 def _active(world: xr.Dataset, settings: WorldSettings, rng: np.random.Generator) -> np.ndarray:
     """Pairs that have rare-earth patents at all, shape (region, sic)."""
     shape = (world.sizes["region"], world.sizes["sic"])
@@ -324,6 +343,7 @@ def _controls(world: xr.Dataset, rng: np.random.Generator) -> None:
 #: Variable -> what it is, and its unit.
 DESCRIPTIONS = {
     "ree_patents": ("patents that enhance or replace the use of rare earths", "patents"),
+    "ree_patent_stock": ("stock of these patents, perpetual inventory", "patents"),
     "other_patents": ("patents not related to rare earths", "patents"),
     "log_relative_price": ("log of the basket price of rare earths over the wage, 0 in 2009", "log points"),
     "ree_price": ("price of the industry's basket of rare earths over 2009", "1"),

@@ -155,6 +155,16 @@ def test_shares_of_industries_average_to_the_truth(world):
     np.testing.assert_allclose(world.basket.sum("element"), 1.0)
 
 
+def test_stocks_are_perpetual_inventories(world):
+    stock, flow = world.ree_patent_stock, world.ree_patents
+    np.testing.assert_allclose(
+        stock.isel(year=slice(1, None)).values,
+        0.85 * stock.isel(year=slice(None, -1)).values + flow.isel(year=slice(1, None)).values,
+    )
+    steady = flow.sel(year=slice(2002, 2009)).mean("year") / 0.15
+    np.testing.assert_allclose(stock.sel(year=2002), 0.85 * steady + flow.sel(year=2002))
+
+
 def test_growth_is_that_of_the_levels(world):
     panel = panel_of(world)
     for level, growth in (("tfp", "tfp_growth"), ("exports", "export_growth")):
@@ -169,6 +179,8 @@ def test_requirements_set_baskets_and_spread_the_shares(truth):
     requirements = xr.DataArray(values, {"sic": sic, "element": list(ELEMENTS)}, ("sic", "element"))
     world = simulate_world(truth, seed=1, settings=SMALL, requirements=requirements)
     np.testing.assert_allclose(world.basket.sel(element="Dy"), 0.5)
+    expected = 1000 * values @ np.array([0.75, 0.60, 0.41, 0.41, 1.0])  # index of complementarity
+    np.testing.assert_allclose(world.sensitivity, expected, rtol=1e-12)
     own = world.sector_of_sic == "Transport equipment"
     ratio = (world.ree_share_of_industry / requirements.sum("element"))[own]
     np.testing.assert_allclose(ratio, ratio[0], rtol=1e-12)
