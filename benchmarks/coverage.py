@@ -3,6 +3,9 @@
 ``python -m benchmarks.coverage`` simulates 500 worlds at the slides' sizes and estimates elasticities and rare-earth shares in
 each, in parallel. Every replication draws everything anew and runs the regression that users run, pyfixest on the whole panel:
 it takes a fraction of a second, so that no separate fast estimator is needed.
+
+With ``--unstratified`` the region-industry pairs that patent are drawn at random, so that a sector of few industries has few
+clusters: clustered errors are too small then, and its intervals cover less than they promise.
 """
 
 from __future__ import annotations

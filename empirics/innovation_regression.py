@@ -91,9 +91,10 @@ def estimate_bias_exponents(panel: pd.DataFrame, design: InnovationDesign | None
     -------
     xr.Dataset
         ``bias_exponent`` (sector) and its clustered ``covariance`` (sector, sector_other); ``control`` and
-        ``control_standard_error`` (regressor). Attributes: ``observations``, ``clusters``, ``degrees_of_freedom`` of the
-        t distribution, ``excluded`` (rows left out by reason, JSON), ``sectors_without_estimate`` (JSON), ``source``,
-        ``sample``; ``data`` is ``synthetic`` if the panel's attribute is.
+        ``control_standard_error`` (regressor); ``sector_clusters`` (sector), which tells how far the clustered errors of a
+        sector can be trusted: with few clusters they are too small. Attributes: ``observations``, ``clusters``,
+        ``degrees_of_freedom`` of the t distribution, ``excluded`` (rows left out by reason, JSON),
+        ``sectors_without_estimate`` (JSON), ``source``, ``sample``; ``data`` is ``synthetic`` if the panel's attribute is.
 
     Raises
     ------
@@ -109,6 +110,7 @@ def estimate_bias_exponents(panel: pd.DataFrame, design: InnovationDesign | None
     method = {"ppml": "PPML of rare-earth patents", "ols": "OLS of log rare-earth patents"}[design.method]
     how = "exposure" if design.exposure == "fixed" else "control"
     years = sample.rows["year"]
+    fewest = result.sector_clusters.to_series().idxmin()
     result.attrs = {
         "observations": observations,
         "clusters": clusters,
@@ -119,7 +121,8 @@ def estimate_bias_exponents(panel: pd.DataFrame, design: InnovationDesign | None
         f"{', '.join(design.fixed_effects)}; clusters {design.cluster}"
         + (f"; controls {', '.join(design.controls)}" if design.controls else ""),
         "sample": f"{sample.rows['region'].nunique()} regions, {sample.rows['sic'].nunique()} industries, "
-        f"{years.min()}-{years.max()}: {observations} observations, {clusters} clusters",
+        f"{years.min()}-{years.max()}: {observations} observations, {clusters} clusters, of which {fewest} has fewest "
+        f"({int(result.sector_clusters.min())})",
     }
     if panel.attrs.get("data") == "synthetic":
         result.attrs["data"] = "synthetic"
@@ -209,13 +212,16 @@ def _fit(sample: _Sample, design: InnovationDesign, sectors: Sequence[str]) -> t
     ):
         if len(rows):
             sample.excluded[reason] = len(rows)
-    at, others = ([found.at(t) for t in terms] for terms in (slopes, controls))
     names = list(sectors)
+    used = sample.rows.iloc[found.kept]
+    clusters = _group(used, design.cluster)
+    at, others = ([found.at(t) for t in terms] for terms in (slopes, controls))
     return (
         xr.Dataset(
             {
                 "bias_exponent": ("sector", found.coefficient[at]),
                 "covariance": (("sector", "sector_other"), found.covariance[np.ix_(at, at)]),
+                "sector_clusters": ("sector", [pd.unique(clusters[used["sector"] == s]).size for s in names]),
                 "control": ("regressor", found.coefficient[others]),
                 "control_standard_error": ("regressor", found.standard_error[others]),
             },

@@ -207,6 +207,8 @@ def test_sectors_without_patents_are_listed(exact):
     found = estimate_bias_exponents(panel, InnovationDesign(controls=("demand",)))
     assert found["sector"].values.tolist() == ["Transport equipment"]
     assert json.loads(found.attrs["sectors_without_estimate"]) == ["Machinery"]
+    assert found.sector_clusters.values.tolist() == [6]
+    assert "Transport equipment has fewest (6)" in found.attrs["sample"]
 
 
 def test_a_panel_may_bring_its_own_sectors(exact):
