@@ -12,8 +12,11 @@ from empirics.did.design import Design, DesignError
 from empirics.did.estimate import ColumnFit, about, counts, exclusions
 from empirics.did.inference import effective_clusters
 from empirics.did.panel import Panel
-from empirics.did.regression import EstimationError, fit
+from empirics.did.regression import ByYear, EstimationError, fit
 from empirics.did.sample import Rows, Variables, frame_of, regression_of, rows_of, variables
+
+YEAR, INTENSITY = "treatment_year", "treatment_intensity"
+"""Columns of the regression's frame."""
 
 DRAWS, SEED = 10_000, 2009
 """Simulation of the simultaneous band; the seed is fixed, so that a band is the same every time."""
@@ -84,19 +87,21 @@ def _fit(values: Variables, rows: Rows, reference: int) -> _YearFit:
     """Run the event-study regression of one column."""
     design = values.design
     place = f"{design.name}, event study of column '{rows.column.name}'"
-    year, sensitivity = values.panel.years[rows.usable], values.intensity[rows.usable]
-    years = np.unique(year).tolist()
+    years = values.panel.years_of(rows.usable)
     if reference not in years:
         raise EstimationError(
             f"{place}: no usable row is of the reference year {reference}; take one of {years}."
         )
-    own = {term_of(y): np.where(year == y, sensitivity, 0.0) for y in years if y != reference}
-    if clash := [c for c in values.controls if c in own]:
+    effects = {y: term_of(y) for y in years if y != reference}
+    taken = {*effects.values(), YEAR, INTENSITY}
+    if clash := [c for c in values.controls if c in taken]:
         raise DesignError(
-            f"{place}: the control '{clash[0]}' has the name of a year's effect; give it another with 'as'."
+            f"{place}: the control '{clash[0]}' has a name of the event study's own; give it another with 'as'."
         )
-    regression = regression_of(design, (*own, *values.controls))
-    result = fit(regression, frame_of(regression, values, rows.usable, own, place), place)
+    by_year = ByYear(YEAR, INTENSITY, effects, reference)
+    regression = regression_of(design, (*effects.values(), *values.controls), by_year)
+    frame = frame_of(regression, values, rows.usable, {INTENSITY: values.intensity[rows.usable]}, place)
+    result = fit(regression, frame, place)
     return _YearFit(ColumnFit(values, rows, result), years)
 
 

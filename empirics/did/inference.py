@@ -88,20 +88,18 @@ def effective_clusters(column: ColumnFit, terms: Sequence[str]) -> np.ndarray:
     and equal errors). It equals the number of clusters if all parts are equal. For multi-way clusters, the
     smallest. Shape (terms,).
     """
-    x = column.fit.regressors
-    part = (x @ np.linalg.inv(x.T @ x)[:, [column.fit.at(t) for t in terms]]) ** 2
-    numbers = [cluster_numbers(column, c) for c in column.values.design.cluster]
+    part = (column.fit.regressors @ column.fit.bread[:, [column.fit.at(t) for t in terms]]) ** 2
+    numbers = [column.values.panel.groups(c.split("^"))[column.used] for c in column.values.design.cluster]
     return np.array([min(_effective(np.bincount(n, p)) for n in numbers) for p in part.T])
 
 
 def _variance(column: ColumnFit, term: str) -> np.ndarray:
     """Return each row's squared value of a regressor given all others."""
-    x = column.fit.regressors
-    return (x @ np.linalg.inv(x.T @ x)[:, column.fit.at(term)]) ** 2
+    return (column.fit.regressors @ column.fit.bread[:, column.fit.at(term)]) ** 2
 
 
 def _effective(part: np.ndarray) -> float:
-    return float(part.sum() ** 2 / (part**2).sum())
+    return float(part.sum() ** 2 / (part @ part))
 
 
 def _jackknife(column: ColumnFit, notes: list[str]) -> dict[str, Any]:

@@ -47,8 +47,7 @@ def leave_one_out(fit: Fit, cluster: np.ndarray) -> np.ndarray:
     EstimationError
         Too many groups of fixed effects hang together for this method.
     """
-    x, u, root = fit.regressors, fit.residual, np.sqrt(fit.weights)
-    bread = np.linalg.inv(x.T @ x)
+    x, u, root, bread = fit.regressors, fit.residual, np.sqrt(fit.weights), fit.bread
     change = np.empty((int(cluster.max()) + 1, x.shape[1]))
     for component in _components(fit.effects, cluster, root):
         inverse = np.linalg.pinv(component.gram(), rcond=1e-10, hermitian=True) if component.size else None

@@ -51,6 +51,7 @@ class Panel:
     _numbers: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
     _labels: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict, repr=False, compare=False)
     _texts: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    _groups: dict[tuple[str, ...], np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.frame)
@@ -64,6 +65,11 @@ class Panel:
     def years(self) -> np.ndarray:
         """Year of every row."""
         return self.frame[self.time].to_numpy()
+
+    def years_of(self, rows: np.ndarray) -> list[int]:
+        """Return the years of some rows, each once and in order."""
+        first = int(self.years.min())
+        return (first + np.flatnonzero(np.bincount(self.years[rows] - first))).tolist()
 
     @cached_property
     def units(self) -> np.ndarray:
@@ -110,7 +116,10 @@ class Panel:
                         "missing value empty."
                     )
                 values = numeric
-            self._numbers[column] = values.to_numpy(dtype=float, na_value=np.nan)
+            plain = isinstance(values.dtype, np.dtype)
+            self._numbers[column] = (
+                values.to_numpy(float) if plain else values.to_numpy(float, na_value=np.nan)
+            )
         return self._numbers[column]
 
     def labels(self, column: str, what: str = "column") -> tuple[np.ndarray, np.ndarray]:
@@ -139,16 +148,15 @@ class Panel:
 
     def groups(self, columns: Iterable[str], rows: np.ndarray | None = None) -> np.ndarray:
         """Return the number of the combination of labels of every row, from zero in the order of first appearance."""
-        group: np.ndarray | None = None
-        for column in columns:
-            codes, labels = self.labels(column)
-            codes = codes if rows is None else codes[rows]
-            group = pd.factorize(codes if group is None else group * (len(labels) + 1) + codes)[0].astype(
-                np.int64
-            )
-        if group is None:
-            return np.zeros(len(self) if rows is None else len(rows), dtype=np.int64)
-        return group
+        columns = tuple(columns)
+        if columns not in self._groups:
+            group = np.zeros(len(self), dtype=np.int64)
+            for column in columns:
+                codes, labels = self.labels(column)
+                group = pd.factorize(group * (len(labels) + 1) + codes)[0].astype(np.int64)
+            self._groups[columns] = group
+        whole = self._groups[columns]
+        return whole if rows is None else pd.factorize(whole[rows])[0].astype(np.int64)
 
     @staticmethod
     def first_rows(groups: np.ndarray) -> np.ndarray:
@@ -310,6 +318,8 @@ def _read_csv(path: Path, unit: tuple[str, ...]) -> pd.DataFrame:
 def _years(panel: Panel) -> np.ndarray:
     """Return the column of the year as integers."""
     values = panel.frame[panel.time]
+    if isinstance(values.dtype, np.dtype) and values.dtype.kind in "iu":
+        return values.to_numpy(np.int64)
     if pd.api.types.is_datetime64_any_dtype(values):
         return values.dt.year.to_numpy(np.int64)
     years = panel.numbers(panel.time, "year of the panel")

@@ -29,6 +29,25 @@ class EstimationError(DataError):
 
 
 @dataclass(frozen=True)
+class ByYear:
+    """An intensity with an effect in every year but one, as pyfixest's ``i(year, intensity, ref=reference)``.
+
+    Attributes
+    ----------
+    year, intensity : str
+        Columns: a whole number, and a number.
+    effects : dict of int to str
+        Name of the effect among the terms, by year.
+    reference : int
+    """
+
+    year: str
+    intensity: str
+    effects: Mapping[int, str]
+    reference: int
+
+
+@dataclass(frozen=True)
 class Regression:
     """A regression equation: the outcome, the regressors, the fixed effects, the clusters, the estimator.
 
@@ -44,6 +63,8 @@ class Regression:
         Checks of pyfixest's `fepois`.
     offset : str, optional
         Column that enters the index of PPML with the coefficient one, for instance the log of an exposure.
+    by_year : ByYear, optional
+        Where the terms that are effects by year come from.
     """
 
     outcome: str
@@ -53,6 +74,18 @@ class Regression:
     estimator: str
     separation: tuple[str, ...] = ("fe",)
     offset: str | None = None
+    by_year: ByYear | None = None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns with numbers: the outcome, the regressors that are columns, the offset, the intensity."""
+        effects = set(self.by_year.effects.values()) if self.by_year else set()
+        return (
+            self.outcome,
+            *(t for t in self.terms if t not in effects),
+            *([self.offset] if self.offset else []),
+            *([self.by_year.intensity] if self.by_year else []),
+        )
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -116,6 +149,11 @@ class Fit:
         return self.model._X
 
     @property
+    def bread(self) -> np.ndarray:
+        """Inverse of the cross products of `regressors`, shape (k, k)."""
+        return np.linalg.inv(self.model._hessian)
+
+    @property
     def residual(self) -> np.ndarray:
         """Residual, times the root of the weight; under PPML that of the last weighted least squares."""
         return np.asarray(self.model._u_hat, dtype=float).ravel()
@@ -169,7 +207,8 @@ def fit(regression: Regression, frame: pd.DataFrame, place: str) -> Fit:
     _require_two_clusters(regression, frame, names, place)
     cluster = _add_clusters(regression, frame, names)
     rows = len(frame)
-    right = " + ".join(names[t] for t in regression.terms) or "1"
+    originals = {v: k for k, v in names.items()}
+    right = " + ".join(_right_side(regression, names, originals)) or "1"
     effects = " + ".join("^".join(names[c] for c in e.split("^")) for e in regression.fixed_effects)
     options: dict[str, Any] = {"copy_data": False, "vcov": {"CRV1": cluster}}
     estimate: Any = pf.feols
@@ -181,7 +220,18 @@ def fit(regression: Regression, frame: pd.DataFrame, place: str) -> Fit:
             model: Any = estimate(f"{names[regression.outcome]} ~ {right} | {effects}", frame, **options)
         except (ValueError, TypeError, ZeroDivisionError, IndexError, np.linalg.LinAlgError) as error:
             raise EstimationError(f"{place}: {_explained(error, regression)}") from error
-    return _result(regression, model, {v: k for k, v in names.items()}, rows, place)
+    return _result(regression, model, originals, rows, place)
+
+
+def _right_side(regression: Regression, names: Mapping[str, str], originals: dict[str, str]) -> list[str]:
+    """Return the regressors of pyfixest's formula; add its names of effects by year to `originals`."""
+    by_year = regression.by_year
+    plain = [names[t] for t in regression.terms if t in names]
+    if by_year is None:
+        return plain
+    year, intensity = names[by_year.year], names[by_year.intensity]
+    originals |= {f"{year}::{y}:{intensity}": effect for y, effect in by_year.effects.items()}
+    return [f"i({year}, {intensity}, ref={by_year.reference})", *plain]
 
 
 def _result(regression: Regression, model: Any, originals: Mapping[str, str], rows: int, place: str) -> Fit:
@@ -225,7 +275,7 @@ def _aliases(regression: Regression) -> dict[str, str]:
     names: dict[str, str] = {}
     for label in regression.labels:
         names[label] = _alias(label, set() if label in taken else taken | set(names.values()))
-    for column in filter(None, (regression.outcome, *regression.terms, regression.offset)):
+    for column in (*regression.columns, *([regression.by_year.year] if regression.by_year else [])):
         if column in names:
             raise DesignError(
                 f"'{column}' is a number and a label at once: an outcome or control, and part of a fixed "
@@ -260,8 +310,9 @@ def _require_two_clusters(
     regression: Regression, frame: pd.DataFrame, names: Mapping[str, str], place: str
 ) -> None:
     for cluster in regression.cluster:
-        columns = [frame[names[c]] for c in cluster.split("^")]
-        if all((c == c.iloc[0]).all() for c in columns):
+        columns = [frame[names[c]].array for c in cluster.split("^")]
+        # The ends of a panel in order differ, so that it is seldom compared as a whole.
+        if all(c[0] == c[-1] and (c == c[0]).all() for c in columns):
             raise EstimationError(_one_cluster(place, cluster))
 
 
@@ -294,6 +345,11 @@ def _explained(error: Exception, regression: Regression) -> str:
             f"every regressor ({', '.join(_short(regression.terms))}) is collinear with the fixed effects "
             f"{' and '.join(regression.fixed_effects)}, so nothing can be estimated: does the sample have years "
             "on both sides of the shock, and units of different sensitivity?"
+        )
+    if "SVD did not converge" in text or isinstance(error, ZeroDivisionError):
+        return (
+            "no result, because after leaving out singletons and separated rows there is only one cluster of "
+            f"'{' + '.join(regression.cluster)}'; widen the sample or cluster by something finer."
         )
     if "weakly positive" in text:
         return (

@@ -12,7 +12,7 @@ from pyfixest.core.detect_singletons import detect_singletons
 
 from empirics.did.design import TREATMENT, Column, Design, DesignError, Sample
 from empirics.did.panel import Panel
-from empirics.did.regression import EstimationError, Regression
+from empirics.did.regression import ByYear, EstimationError, Regression
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def rows_of(column: Column, values: Variables, years: tuple[int, int] | None = N
     return Rows(column, usable, excluded, in_sample)
 
 
-def regression_of(design: Design, terms: Sequence[str]) -> Regression:
+def regression_of(design: Design, terms: Sequence[str], by_year: ByYear | None = None) -> Regression:
     """Return the regression equation of a design with these regressors."""
     return Regression(
         outcome=design.outcome,
@@ -144,6 +144,7 @@ def regression_of(design: Design, terms: Sequence[str]) -> Regression:
         cluster=design.cluster,
         estimator=design.estimator,
         separation=design.separation,
+        by_year=by_year,
     )
 
 
@@ -165,7 +166,7 @@ def frame_of(
         A label of a fixed effect or cluster is empty, or no row could be used.
     """
     panel = values.panel
-    names = [regression.outcome, *regression.terms]
+    names = regression.columns
     numbers = np.empty((len(names), len(rows)))
     for k, name in enumerate(names):
         numbers[k] = own[name] if name in own else values[name][rows]
@@ -179,7 +180,8 @@ def frame_of(
         text = panel.text(name)
         labels[name] = text if len(rows) == len(panel) else text.take(rows)
     _require_company(regression, panel, rows, numbers[0], place)
-    return pd.DataFrame(numbers.T, columns=names, copy=False).assign(**labels)
+    by_year = {regression.by_year.year: panel.years[rows]} if regression.by_year else {}
+    return pd.DataFrame(numbers.T, columns=[*names], copy=False).assign(**labels, **by_year)
 
 
 def _require_company(
