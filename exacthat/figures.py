@@ -103,7 +103,7 @@ def draw(results: xr.Dataset) -> list[Plot]:
 
 def _marked_synthetic(plot: Plot) -> Plot:
     """Say on a figure that its parameters come from synthetic data."""
-    plot.figure.text(0.99, 0.01, "synthetic data", ha="right", va="bottom", fontsize=5, color="#333333")
+    plot.figure.text(0.01, 0.01, "synthetic data", ha="left", va="bottom", fontsize=5, color="#333333")
     return replace(plot, note=f"{plot.note} The parameters are estimated on synthetic data.")
 
 
@@ -140,12 +140,13 @@ def _bias_plot(results: xr.Dataset, scenario: str) -> Plot:
         f"economy, in response to {_setting(results, scenario)}. Regions are weighted by real GDP in the baseline "
         "economy."
     )
+    note += _about_band(results)
     if fixed:
         note += f" Not shown because nothing changes: {', '.join(fixed)} technology."
     if idle:
         note += f" Sectors without a change are not shown: {', '.join(idle)}."
     colours = _colours(values)
-    figure = _chart(shown, "sector", colours)
+    figure = _chart(shown, "sector", colours, _band(results, "innovation_bias_abroad", scenario, shown))
     title = f"Change in the innovation bias outside China: {scenario}"
     return Plot(file_name("innovation-bias", scenario), title, note, scenario, figure)
 
@@ -156,9 +157,30 @@ def _regional_plot(results: xr.Dataset, key: str, scenario: str) -> Plot:
     values = by_variant(percent(array.sel(scenario=scenario)), results)
     name = long_name(array)
     note = f"Relative change in {name}, in percent of the baseline economy, in response to {_setting(results, scenario)}."
+    note += _about_band(results)
     colours = _colours(values)
     title = f"Effect on {name}: {scenario}"
-    return Plot(file_name(key, scenario), title, note, scenario, _chart(values, "region", colours))
+    figure = _chart(values, "region", colours, _band(results, key, scenario, values))
+    return Plot(file_name(key, scenario), title, note, scenario, figure)
+
+
+def _band(results: xr.Dataset, key: str, scenario: str, drawn: xr.DataArray) -> list[np.ndarray] | None:
+    """Return the ends of the band of what is drawn, in percent, each over (variant, its dim); None without bands."""
+    ends = [results.get(f"{key}_{end}") for end in ("lower", "upper")]
+    if ends[0] is None or ends[1] is None:
+        return None
+    shown = [by_variant(percent(end.sel(scenario=scenario)), results) for end in ends if end is not None]
+    return [end.sel({d: drawn[d] for d in drawn.dims}).transpose("variant", ...).values for end in shown]
+
+
+def _about_band(results: xr.Dataset) -> str:
+    """Sentence on the lines of bands, if there are any."""
+    level = results.attrs.get("band_level")
+    return (
+        ""
+        if level is None
+        else f" Lines are {level:.0%} bands by the delta method, from the estimated parameters."
+    )
 
 
 def power_of_unit(largest: float) -> int:
@@ -166,12 +188,15 @@ def power_of_unit(largest: float) -> int:
     return 0 if largest >= 0.01 or largest == 0 else 3 * math.floor((math.log10(largest) + 2) / 3)
 
 
-def _chart(values: xr.DataArray, dim: str, colours: dict[str, str]) -> Figure:
-    """Draw changes in percent: a row for each label of `dim`, a bar or a mark for each variant."""
+def _chart(
+    values: xr.DataArray, dim: str, colours: dict[str, str], band: list[np.ndarray] | None = None
+) -> Figure:
+    """Draw changes in percent: a row for each label of `dim`, a bar or a mark for each variant, a line for its band."""
     variants, labels = [str(v) for v in values["variant"].values], [str(x) for x in values[dim].values]
     data = np.where(abs(values) > RESOLUTION, values.transpose("variant", dim).values, 0.0)
     power = power_of_unit(float(abs(data).max(initial=0.0)))
     data = data / 10.0**power
+    ends = [data, data] if band is None else [end / 10.0**power for end in band]
     wide = len(labels) <= MOST_BARS
     row = len(variants) + 0.9 if wide else 1.0
     centre = np.arange(len(labels)) * row
@@ -184,11 +209,15 @@ def _chart(values: xr.DataArray, dim: str, colours: dict[str, str]) -> Figure:
         for k, variant in enumerate(variants):
             place = centre + (k - (len(variants) - 1) / 2 if wide else 0)
             (_bars if wide else _marks)(axes, place, data[k], colours[variant], variant)
+            if wide:
+                _write_values(axes, place, data[k], ends[0][k], ends[1][k])
+            if band is not None:
+                axes.hlines(place, ends[0][k], ends[1][k], color="#333333", linewidth=0.6, zorder=5)
         axes.set_yticks(centre, [textwrap.fill(label, NAME_WIDTH) for label in labels])
         axes.set_ylim(row * (len(labels) - 0.4), -0.6 * row)
         axes.axvline(0, color="#333333", linewidth=0.6, zorder=3)
         axes.grid(axis="x" if wide else "both", zorder=0)
-        axes.set_xlim(*_limits(data))
+        axes.set_xlim(*_limits(np.concatenate([data, *ends])))
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}".replace("-", "\N{MINUS SIGN}")))
         unit = "percent" if power == 0 else rf"$10^{{{power}}}$ percent"
@@ -202,11 +231,16 @@ def _chart(values: xr.DataArray, dim: str, colours: dict[str, str]) -> Figure:
 
 
 def _bars(axes: Axes, place: np.ndarray, data: np.ndarray, colour: str, variant: str) -> None:
-    """Draw the bars of one variant, each with its value."""
+    """Draw the bars of one variant."""
     axes.barh(place, data, height=0.92, color=colour, label=variant, zorder=2)
-    for y, x in zip(place, data, strict=True):
+
+
+def _write_values(axes: Axes, place: np.ndarray, data: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
+    """Write each value beyond its bar and its band."""
+    for y, x, left, right in zip(place, data, low, high, strict=True):
+        end = max(x, right) if x >= 0 else min(x, left)
         axes.annotate(
-            number(float(x)), (x, y), xytext=(2.5 if x >= 0 else -2.5, 0), textcoords="offset points",
+            number(float(x)), (end, y), xytext=(2.5 if x >= 0 else -2.5, 0), textcoords="offset points",
             ha="left" if x >= 0 else "right", va="center_baseline", fontsize=5.5, color="#333333",
         )  # fmt: skip
 

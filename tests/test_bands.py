@@ -227,4 +227,5 @@ def test_the_command_writes_and_shows_bands(file, tmp_path):
         assert text in report
     captions = (tmp_path / "out" / "figures" / "captions.txt").read_text("utf-8")
     assert "estimated on synthetic data" in captions
+    assert "Lines are 95% bands by the delta method" in captions
     assert "real_consumption_lower" not in report
