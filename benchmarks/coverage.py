@@ -57,7 +57,10 @@ def replicate(
         do not admit have an estimate of their own (nothing is clipped), and are not covered.
     """
     world = simulate_world(truth, seed=seed, settings=settings)
-    elasticities = estimate_elasticities(panel_of(world), design, inadmissible="list")
+    panel = panel_of(world)
+    # What PPML leaves out anyhow need not be checked first: most pairs never patent.
+    patenting = panel.groupby(["region", "sic"])["ree_patents"].transform("sum") > 0
+    elasticities = estimate_elasticities(panel[patenting], design, inadmissible="list")
     shares = estimate_ree_shares(
         world.ree_cost, world.value_added, world.sector_of_sic, world.log_price_covariance
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -200,14 +201,20 @@ def _industries(
 # ---- prices and technology ---------------------------------------------------------------------------
 
 
-def _prices(world: xr.Dataset, settings: WorldSettings, rng: np.random.Generator) -> None:
-    """Prices of elements, of each industry's basket by region, and wages; all 1 in the base year."""
-    years = world.indexes["year"]
-    shipped = annual_index(read_prices(), BASE_YEAR)[list(ELEMENTS)]
+@cache
+def _shipped_prices(first: int, last: int) -> np.ndarray:
+    """Annual prices over those of the base year, shape (year, element); see `PRICE_SOURCE`."""
+    shipped, years = annual_index(read_prices(), BASE_YEAR)[list(ELEMENTS)], range(first, last + 1)
     log = np.log(shipped.reindex(shipped.index.union(years))).interpolate(
         method="index", limit_direction="both"
     )
-    world["element_price"] = (("year", "element"), np.exp(log.loc[years].to_numpy()))
+    return np.exp(log.loc[list(years)].to_numpy())
+
+
+def _prices(world: xr.Dataset, settings: WorldSettings, rng: np.random.Generator) -> None:
+    """Prices of elements, of each industry's basket by region, and wages; all 1 in the base year."""
+    years = world.indexes["year"]
+    world["element_price"] = (("year", "element"), _shipped_prices(int(years[0]), int(years[-1])))
     taxed = (world["year"] >= settings.tax_years[0]) & (world["year"] <= settings.tax_years[1])
     wedge = xr.where((world["region"] == settings.exporter) & taxed, np.log1p(settings.export_tax), 0.0)
     log_price = (world.basket * np.log(world.element_price)).sum("element") - wedge
