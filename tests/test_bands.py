@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from calibration import Parameters, load_table, rare_earths_baseline
 from empirics.estimates import combine_estimates, parameter_estimates, write_estimates
 from exacthat.bands import with_bands
-from exacthat.cli import app
+from exacthat.cli import app, console
 from exacthat.results import cushioning_index
 from exacthat.run import Outcome, load_study, run_scenarios, solve_study
 from exacthat.scenario import parse_study
@@ -203,9 +203,10 @@ def test_a_scenario_file_may_name_estimates(file, tmp_path):
     assert float(results.wage_se.max()) > 0
 
 
-def test_the_command_writes_and_shows_bands(file, tmp_path):
+def test_the_command_writes_and_shows_bands(file, tmp_path, monkeypatch):
+    monkeypatch.setattr(console.out, "width", 200)  # read once, when the command is first imported
     arguments = ["run", "rare-earths", "--scenario", "tax", "--estimates", str(file), "--draws", "3"]
-    result = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "out")], env={"COLUMNS": "200"})
+    result = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output
     results = xr.load_dataset(tmp_path / "out" / "results.nc", engine="h5netcdf")
     assert results.attrs["draws"] == 3
