@@ -83,7 +83,7 @@ def _named_pairs(value: Any, dims: tuple[str, ...]) -> Any:
 
 
 def before(declaration: Declaration, data: xr.Dataset) -> xr.DataArray:
-    """Return the baseline of a quantity over its dims: its level, or 1 where it is given as a ratio."""
+    """Return the baseline of a quantity over its dims: its level (NaN where the data have none), or 1 for a ratio."""
     missing = [d for d in declaration.dim_names if d not in data.indexes]
     if missing:
         raise DataError(f"the data have no labels for dim '{missing[0]}', over which {declaration.key} runs.")
@@ -91,7 +91,7 @@ def before(declaration: Declaration, data: xr.Dataset) -> xr.DataArray:
     ones = xr.DataArray(1.0, coords=labels, dims=declaration.dim_names)
     if not declaration.level:
         return ones
-    default = declaration.default if isinstance(declaration.default, float | int) else 0.0
+    default = declaration.default if isinstance(declaration.default, float | int) else float("nan")
     return (ones * data.get(declaration.key, default)).transpose(*declaration.dim_names)
 
 

@@ -7,7 +7,7 @@ from framework.model import Equation, Model
 from framework.solution import Certificate, Solution, Status
 from framework.solve import Problem, register_solver, solve
 from framework.structure import Structure, analyse
-from framework.symbols import base, ces
+from framework.symbols import base
 
 __all__ = [
     "Certificate",
@@ -25,7 +25,6 @@ __all__ = [
     "System",
     "analyse",
     "base",
-    "ces",
     "compile_model",
     "hat",
     "register_solver",

@@ -233,9 +233,13 @@ class _Transform:
 
     def _product(self, factor: sp.Product) -> tuple[sp.Expr, sp.Expr, bool]:
         """Baseline and change of a product over an index, and whether a level stands in the change."""
-        (inner,) = terms(factor.function)
-        before, change, level = self.split(inner)
         indices = [limit[0] for limit in factor.limits]
+        parts = terms(factor.function)
+        if len(parts) != 1 or parts[0].bound:
+            change = self._total_change(factor.function, sp.S.One)
+            return _at_baseline(factor), sp.Product(product(change), *indices), False
+        (inner,) = parts
+        before, change, level = self.split(inner)
         old = (
             sp.Product(inner.coefficient * product(before), *indices)
             if before or inner.coefficient != 1

@@ -13,7 +13,7 @@ import sympy as sp
 from framework.errors import ModelError, did_you_mean
 from framework.printing import Place, show, typed
 from framework.sets import Element, Set, free_indices, is_index
-from framework.symbols import Declaration, Kind, subscripts, symbol_name
+from framework.symbols import Declaration, Kind, declared_atoms, subscripts, symbol_name
 from framework.validate import check_equation
 
 Builder = Callable[["Model"], None]
@@ -161,6 +161,10 @@ class Model:
 
     def declaration(self, name: str) -> Declaration:
         """The declaration of a symbol, found by symbol, name or key."""
+        changes = [d for d in self.symbols.values() if d.role in ("hat", "new")]  # before their baselines
+        for decl in changes:
+            if name in (decl.symbol, decl.key, decl.name):
+                return decl
         if name in self.symbols:
             return self.symbols[name]
         for decl in self.symbols.values():
@@ -235,6 +239,17 @@ class Model:
                 f"numeraire: one number is held fixed, but index '{index}' is free; sum over it or take an "
                 f"element\n{show(expr, '=', value, Place(index, 'free'))}"
             )
+        for atom in sorted(declared_atoms(value), key=str):
+            if self.symbols[symbol_name(atom)].kind not in (Kind.FUNDAMENTAL, Kind.PARAMETER):
+                raise ModelError(
+                    f"numeraire: its value '{value}' contains '{atom}', which may change; hold it at a number, a "
+                    "parameter or a fundamental"
+                )
+        for atom in sorted(declared_atoms(expr), key=str):
+            if self.symbols[symbol_name(atom)].level:
+                raise ModelError(
+                    f"numeraire: '{symbol_name(atom)}' is a level and may be zero; leave it out of it"
+                )
         self.numeraire_rule = Numeraire(expr, value, redundant)
 
     # ---- closures and variants -------------------------------------------------------------------

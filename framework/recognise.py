@@ -109,7 +109,11 @@ class Baseline:
             if len(one) != 1 or one[0].bound:
                 continue
             (t,) = one
+            if any(f.has(sp.KroneckerDelta) for f in t.factors):
+                continue  # zero for most indices: nothing follows for the other factors
             if len(many) == 1 and not many[0].bound:
+                if any(isinstance(f, sp.KroneckerDelta) for f in many[0].factors):
+                    return
                 factors = multiply(t.factors, power(many[0].factors, sp.S.NegativeOne))
                 coefficient = t.coefficient / many[0].coefficient
                 self.relations.append(Relation(self.canonical(factors), (), coefficient))
@@ -137,7 +141,8 @@ class Baseline:
                 factor = factor.replace(base, lambda e: e)  # everything here is at the baseline
             if isinstance(factor, base):
                 (inner,) = _single(factor.args[0])
-                out = multiply(out, power(self.canonical(inner.factors), exponent))
+                scale = {} if inner.coefficient == 1 else {inner.coefficient: exponent}
+                out = multiply(out, power(self.canonical(inner.factors), exponent), scale)
                 continue
             value = self._total_value(factor) if _is_total(factor) and not self.is_known(factor) else None
             out = multiply(out, power(value, exponent) if value is not None else {factor: exponent})

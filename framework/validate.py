@@ -46,7 +46,8 @@ def check_equation(
 
 
 def check_declared(model: Model) -> None:
-    """Raise ModelError if an equation uses a symbol that no block declares any more."""
+    """Raise ModelError if an equation uses a symbol that no block declares any more, or two elements of one name."""
+    _check_elements(model)
     for eq in model.equations:
         used = {symbol_name(a): a for side in (eq.lhs, eq.rhs) for a in declared_atoms(side)}
         for name in sorted(set(used) - set(model.symbols)):
@@ -55,6 +56,22 @@ def check_declared(model: Model) -> None:
                 f"equation '{eq.name}' in block '{eq.block}': symbol '{name}' is not declared any more; "
                 f"replace this block too\n{show(eq.lhs, sign, eq.rhs, Place(used[name]))}"
             )
+
+
+def _check_elements(model: Model) -> None:
+    """An element is bound by its name, so one name must not stand for two members."""
+    found: dict[str, Element] = {}
+    for eq in model.equations:
+        for element in sorted(
+            eq.lhs.atoms(Element) | eq.rhs.atoms(Element), key=lambda e: (e.name, e.root, e.label)
+        ):
+            other = found.setdefault(element.name, element)
+            if (other.root, other.label) != (element.root, element.label):
+                raise ModelError(
+                    f"model '{model.name}': the element '{element.name}' is {other.root} '{other.label}' and "
+                    f"{element.root} '{element.label}'; give one of them another name: "
+                    f".element('{element.label}', name='...')"
+                )
 
 
 def _check_atom(atom: sp.Expr, symbols: Mapping[str, Declaration], fail: Fail) -> None:

@@ -12,11 +12,11 @@ from expected import assert_expected
 from sympy import KroneckerDelta, Product, Sum
 from trade_model import armington_by_conditions, symbols_only
 
-from framework import Model, base, ces, hat
+from framework import Model, base, hat
 from framework.latex import equation_to_latex, model_to_latex, symbols_to_latex
 from framework.notation import guessed, notation
 from framework.sets import Part
-from framework.symbols import Declaration, Kind
+from framework.symbols import Declaration, Kind, ces
 from models import armington, caliendo_parro, rare_earths
 
 TECHNOLOGIES = ["exogenous", "fixed-effort", "elastic-effort"]

@@ -31,7 +31,7 @@ class Lowering:
         self.graph = Graph()
         self._values: dict[tuple[sp.Expr, bool], Ref] = {}
         self._exact = False
-        self._logs: dict[sp.Expr, Ref] = {}
+        self._logs: dict[tuple[sp.Expr, bool], Ref] = {}
         self._nodes: dict[tuple[str, bool], tuple[Node, tuple[int, ...]]] = {}
 
     # ---- values ----------------------------------------------------------------------------------
@@ -113,6 +113,8 @@ class Lowering:
         return refs + [self.graph.apply("exp", self.graph.add(logs)) for logs in gathered.values()]
 
     def _reciprocal(self, base: sp.Expr) -> Ref:
+        if isinstance(base, sp.KroneckerDelta):
+            raise ModelError(f"division by '{base}', which is zero for all indices but one")
         ref = self.value(base)
         # Baseline totals of cells that nobody uses are zero; their shares are zero as well.
         share = self.model.is_hat and ref.time is Time.PRELUDE and not self._exact
@@ -122,9 +124,10 @@ class Lowering:
 
     def log(self, expr: sp.Expr) -> Ref:
         """The log of a positive expression."""
-        if expr not in self._logs:
-            self._logs[expr] = self._log(expr)
-        return self._logs[expr]
+        key = (expr, self._exact)
+        if key not in self._logs:
+            self._logs[key] = self._log(expr)
+        return self._logs[key]
 
     def _log(self, expr: sp.Expr) -> Ref:
         if isinstance(expr, (sp.Symbol, sp.Indexed)):
@@ -238,6 +241,10 @@ class Lowering:
     def _delta(self, a: sp.Expr, b: sp.Expr) -> Ref:
         if is_index(a) and is_index(b):
             return Ref(self.graph.node("eye", axes=[root_of(a), root_of(b)]), (a, b))
+        if not is_index(a) and not is_index(b):
+            raise ModelError(
+                f"KroneckerDelta({a}, {b}) compares two elements; compare an index with an element"
+            )
         index, element = (a, b) if is_index(a) else (b, a)
         return Ref(self.graph.node("unit", axes=[root_of(index)], attr=element.name), (index,))
 

@@ -140,6 +140,10 @@ def compile_model(model: Model) -> System:
 def _without_baseline(model: Model) -> Model:
     """Leave out outcomes that compare with a baseline, which a model in levels does not know."""
     dropped: set[str] = set()
+    if model.is_hat:
+        left = [e.name for e in model.equations if e.rhs.has(base)]
+        assert not left, f"base() survived the exact-hat transform in {left}"
+        return model
     out = model.copy()
     while True:
         gone = [
