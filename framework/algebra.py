@@ -180,27 +180,28 @@ def match(pattern: sp.Basic, target: sp.Basic, binding: dict, variables: set) ->
     if type(pattern) is not type(target) or len(pattern.args) != len(target.args) or not pattern.args:
         return
     if isinstance(pattern, (sp.Sum, sp.Product)):
-        inner = variables | {limit[0] for limit in pattern.limits}
-        for found in match(pattern.function, target.function, binding, inner):  # type: ignore[attr-defined]
-            ours = {found.get(limit[0]) for limit in pattern.limits}
-            if ours == {limit[0] for limit in target.limits}:  # type: ignore[attr-defined]
-                yield {k: v for k, v in found.items() if k in variables}
+        ours = {limit[0] for limit in pattern.limits}
+        theirs = {limit[0] for limit in target.limits}  # type: ignore[attr-defined]
+        for found in match(pattern.function, target.function, binding, variables | ours):  # type: ignore[attr-defined]
+            outer = {k: v for k, v in found.items() if k in variables}
+            # a free index of the pattern must not take the place of one that the target sums over
+            if {found.get(i) for i in ours} == theirs and not theirs & set(outer.values()):
+                yield outer
         return
-    orders = (
-        itertools.permutations(target.args)
-        if isinstance(pattern, (sp.Add, sp.Mul)) and len(target.args) <= 5
-        else [target.args]
-    )
-    for args in orders:
-        yield from _match_all(pattern.args, args, binding, variables)
+    any_order = isinstance(pattern, (sp.Add, sp.Mul))
+    yield from _match_all(pattern.args, target.args, binding, variables, any_order)
 
 
-def _match_all(patterns: tuple, targets: tuple, binding: dict, variables: set) -> Iterator[dict]:
+def _match_all(
+    patterns: tuple, targets: tuple, binding: dict, variables: set, any_order: bool
+) -> Iterator[dict]:
     if not patterns:
         yield binding
         return
-    for found in match(patterns[0], targets[0], binding, variables):
-        yield from _match_all(patterns[1:], targets[1:], found, variables)
+    for k in range(len(targets) if any_order else 1):
+        for found in match(patterns[0], targets[k], binding, variables):
+            rest = targets[:k] + targets[k + 1 :]
+            yield from _match_all(patterns[1:], rest, found, variables, any_order)
 
 
 def _same_set(pattern: sp.Idx, target: sp.Basic) -> bool:

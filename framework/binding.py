@@ -107,7 +107,8 @@ def _labels(system: System, data: xr.Dataset) -> Labels:
     declared = [*system.inputs, *(g.declaration for g in system.groups)]
     declared += [system.model.symbols[symbol] for symbol in system.outcomes]
     out: Labels = {}
-    for root in sorted({dim.root for decl in declared for dim in decl.dims}):
+    counted = {str(n.attr) for n in system.lowering.graph.nodes if n.op == "size"}
+    for root in sorted({dim.root for decl in declared for dim in decl.dims} | counted):
         names = [root, *(d.name for decl in declared for d in decl.dims if d.root == root)]
         found = [data.coords[n] for n in names if n in data.coords and data.coords[n].ndim == 1]
         if not found:

@@ -203,7 +203,7 @@ class _Transform:
                 change, level = self.change_of(factor), self.decl(factor).level
                 has_level |= level
                 old = old if level else multiply(old, {factor: exponent})
-            elif isinstance(factor, (base, sp.KroneckerDelta)):
+            elif isinstance(factor, (base, sp.KroneckerDelta)) or factor.is_number:
                 old, change = multiply(old, {factor: exponent}), sp.S.One
             elif isinstance(factor, sp.Product):
                 before, change, level = self._product(factor)

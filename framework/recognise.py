@@ -137,7 +137,7 @@ class Baseline:
         """Replace totals that an equation names (price indices) by what they are equal to."""
         out: Factors = {}
         for factor, exponent in factors.items():
-            if isinstance(factor, (sp.Add, sp.Sum)) and factor.has(base):
+            if isinstance(factor, (sp.Add, sp.Sum, sp.Product)) and factor.has(base):
                 factor = factor.replace(base, lambda e: e)  # everything here is at the baseline
             if isinstance(factor, base):
                 (inner,) = _single(factor.args[0])

@@ -123,6 +123,8 @@ def _check_use(expr: sp.Basic, symbols: Mapping[str, Declaration], fail: Fail) -
     if isinstance(expr, sp.KroneckerDelta):
         _check_comparison(expr, fail)
         return
+    if isinstance(expr, sp.Pow) and isinstance(expr.base, sp.KroneckerDelta):
+        fail(f"division by '{expr.base}', which is zero for all indices but one", Place(expr))
     if _root(expr) is not None:
         what = "index" if is_index(expr) else "element"
         fail(
@@ -160,6 +162,8 @@ def _check_comparison(expr: sp.KroneckerDelta, fail: Fail) -> None:
         fail(
             f"'{a}' of '{roots[0]}' is compared with '{b}' of '{roots[1]}'; they are never equal", Place(expr)
         )
+    if not any(map(is_index, expr.args[:2])):
+        fail(f"'{expr}' compares two elements; compare an index with an element", Place(expr))
 
 
 def _check_bound(expr: sp.Basic, bound: frozenset[sp.Basic], fail: Fail) -> None:

@@ -60,8 +60,8 @@ class Lowering:
             return self._atom(expr, log=False)
         if isinstance(expr, (sp.Product, ces)):
             return self.graph.apply("exp", self.log(expr))
-        if isinstance(expr, (sp.log, sp.exp)):
-            op = "log" if isinstance(expr, sp.log) else "exp"
+        if isinstance(expr, (sp.log, sp.exp, sp.Abs)):
+            op = expr.func.__name__.lower()
             return self.graph.apply(op, self.value(expr.args[0]))
         if isinstance(expr, (sp.Add, sp.Mul, sp.Sum, sp.Pow)):
             return self.graph.add([self.term(t) for t in terms(expr)])
@@ -241,10 +241,6 @@ class Lowering:
     def _delta(self, a: sp.Expr, b: sp.Expr) -> Ref:
         if is_index(a) and is_index(b):
             return Ref(self.graph.node("eye", axes=[root_of(a), root_of(b)]), (a, b))
-        if not is_index(a) and not is_index(b):
-            raise ModelError(
-                f"KroneckerDelta({a}, {b}) compares two elements; compare an index with an element"
-            )
         index, element = (a, b) if is_index(a) else (b, a)
         return Ref(self.graph.node("unit", axes=[root_of(index)], attr=element.name), (index,))
 

@@ -216,7 +216,14 @@ def _residual(lowering: Lowering, model: Model, variable: str, eq: Equation) -> 
 
 
 def _condition_indices(model: Model, variable: str, eq: Equation) -> list[sp.Idx]:
-    """Indices of a condition in the order of the dims of the group that it determines."""
+    """Indices of a condition in the order of the dims of the group that it determines.
+
+    Where two dims are aliases of one set, the subscripts that the group has in the condition tell which is which.
+    """
+    atoms = [a for side in (eq.lhs, eq.rhs) for a in sorted(declared_atoms(side), key=str)]
+    for subs in (subscripts(a) for a in atoms if symbol_name(a) == variable):
+        if len(set(subs)) == len(subs) and set(subs) == set(eq.indices):
+            return list(subs)  # type: ignore[arg-type]
     left = list(eq.indices)
     out = []
     for root in model.symbols[variable].roots:
