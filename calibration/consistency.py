@@ -186,7 +186,7 @@ def _accounts(base: xr.Dataset, report: Report, tolerance: float, taxing_region:
     report.within(
         "'deficit' sums to zero over 'region', relative to world spending",
         base.deficit.sum() / scale,
-        min(tolerance, 1e-12) if tolerance <= TOLERANCE else tolerance,
+        tolerance,
         "the table does not balance: see calibration.check(table)",
     )
 

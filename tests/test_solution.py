@@ -11,9 +11,7 @@ from armington_economy import baseline, systems
 from levels_of import TECHNOLOGIES, system
 
 import calibration
-from framework import Certificate, Solution, Status, hat, solve
-from framework.solve.outcomes import definitions
-from models import armington
+from framework import Certificate, Solution, Status, solve
 
 POLICIES = {"": {"export_tax": 0.25}, "ree_export_ratio": {"ree_export_ratio": 0.6}, "ree_price_ratio": {"ree_price_ratio": 10.0}}  # fmt: skip
 
@@ -124,10 +122,3 @@ def test_outcomes_of_two_solutions_are_independent():
     first["labour"].values[:] = np.nan
     assert np.isfinite(second["wage"]).all()
     assert solve(problem).certificate.passed
-
-
-def test_definitions_are_latex_by_key():
-    found = definitions(hat(armington()))
-    assert r"\hat{P}_{n} &:=" in found["price_index"]
-    assert r"\hat{\pi}_{ni} &:=" in found["expenditure_share"]
-    assert "wage" not in found  # a condition determines it

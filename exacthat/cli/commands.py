@@ -140,19 +140,22 @@ def equations(
     latex: Annotated[bool, typer.Option("--latex", help="LaTeX source.")] = False,
     variant: VariantOption = None,
 ) -> None:
-    """Print the equations of a model."""
+    """Print the equations of a model, and what their symbols stand for."""
     from exacthat.library import load_model
     from framework import hat
+    from framework.latex import symbols_to_latex
+    from framework.tables import symbols_table
 
     shown = _choose(load_model(model), variant or [])
     shown = hat(shown) if hats else shown
     if latex:
-        typer.echo(shown.to_latex())
+        typer.echo(shown.to_latex() + symbols_to_latex(shown), nl=False)
         return
     for block, members in shown.blocks.items():
         typer.echo(f"[{block}]")
         for equation in members:
             typer.echo(f"  {equation.name}\n    {equation}")
+    typer.echo(f"\n{symbols_table(shown)}")
 
 
 @app.command()

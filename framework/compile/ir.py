@@ -6,7 +6,7 @@ Operands are placed on loop axes by position, so terms that are equal up to rena
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -132,10 +132,6 @@ class Graph:
         return self.node("take", [(arg, tuple(range(arg.rank)))], rest, attr=(axis, element.name))
 
     # ---- operations on references ----------------------------------------------------------------
-
-    def ref(self, node: Node, indices: Iterable[sp.Idx]) -> Ref:
-        """Put indices on the axes of a node."""
-        return Ref(node, tuple(indices))
 
     def apply(self, op: str, ref: Ref) -> Ref:
         """Apply a function element by element."""

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from framework.solve.krylov import gmres
+from framework.solve.newton import DENSE
 
 if TYPE_CHECKING:
     from framework.solve.problem import Problem
 
 CONDITION_BOUND = 1e12  # beyond it a residual of 1e-10 says nothing about the unknowns
-DENSE = 600  # unknowns up to which a dense Jacobian is affordable where the estimate fails
 _TOLERANCE = 1e-6
 
 

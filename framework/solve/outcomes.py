@@ -13,7 +13,7 @@ from framework.errors import DataError
 from framework.symbols import Declaration, Kind, declared_atoms, subscripts, symbol_name
 
 if TYPE_CHECKING:
-    from framework.model import Equation, Model
+    from framework.model import Equation
     from framework.solve.problem import Problem
 
 Array = np.ndarray
@@ -83,14 +83,6 @@ def label(problem: Problem, values: Mapping[str, Array]) -> xr.Dataset:
     coords = {d.name: problem.bound.labels[d.root] for decl in declared.values() for d in decl.dims}
     arrays = {declared[s].key: (declared[s].dim_names, v, _about(declared[s])) for s, v in values.items()}
     return xr.Dataset(arrays, coords)
-
-
-def definitions(model: Model) -> dict[str, str]:
-    """Defining equation of every defined variable as a row of LaTeX, by key."""
-    from framework.latex import equation_to_latex
-
-    defined = {model.symbols[symbol_name(e.lhs)].key: e for e in model.equations if e.defines}
-    return {key: equation_to_latex(eq, model) for key, eq in defined.items()}
 
 
 def _about(decl: Declaration) -> dict[str, str]:
