@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from empirics.did.regression import Regression, fit
+from empirics.did.regression import Regression, fit, require_company
 from empirics.observations import observations, place, require_columns
 from empirics.sectors import sectors_of_sic
 from framework.errors import DataError, did_you_mean
@@ -204,7 +204,10 @@ def _fit(sample: _Sample, design: InnovationDesign, sectors: Sequence[str]) -> t
         estimator=design.method.upper(),
         offset=EXPOSURE if design.exposure == "fixed" and design.method == "ppml" else None,
     )
-    found = fit(regression, _frame(sample.rows, design, slopes), "the direction of innovation")
+    groups = np.stack([_group(sample.rows, e) for e in design.fixed_effects], axis=1)
+    # Rows without rare-earth patents are fitted perfectly where all of their group are; the others carry the estimate.
+    require_company(regression, groups, (sample.rows[REE] > 0).to_numpy(), OUTCOME)
+    found = fit(regression, _frame(sample.rows, design, slopes), f"the {OUTCOME}")
     _require_identified(found.collinear, slopes, design)
     for rows, reason in (
         (found.separated, "separated: fitted perfectly"),

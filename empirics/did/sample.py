@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from pyfixest.core.detect_singletons import detect_singletons
 
 from empirics.did.design import TREATMENT, Column, Design, DesignError, Sample
 from empirics.did.panel import Panel
-from empirics.did.regression import ByYear, EstimationError, Regression
+from empirics.did.regression import ByYear, EstimationError, Regression, require_company
 
 
 @dataclass(frozen=True)
@@ -187,22 +186,13 @@ def frame_of(
 def _require_company(
     regression: Regression, panel: Panel, rows: np.ndarray, outcome: np.ndarray, place: str
 ) -> None:
-    """Raise if pyfixest would leave out every row as a singleton, or under PPML as separated: it aborts then.
-
-    Every row that is left out as a singleton empties a group, so there are no more of them than groups.
-    """
+    """See `require_company`; every singleton empties a group, so that there are no more of them than groups."""
     usable = outcome > 0 if regression.estimator == "PPML" else np.ones(len(rows), dtype=bool)
     parts = [e.split("^") for e in regression.fixed_effects]
     most = sum(math.prod(len(panel.labels(c)[1]) for c in p) for p in parts)
     if usable.sum() > most:
         return
-    alone = detect_singletons(np.stack([panel.groups(p, rows) for p in parts], axis=1))
-    if not (usable & ~alone).any():
-        positive = " with a positive outcome" if regression.estimator == "PPML" else ""
-        raise EstimationError(
-            f"{place}: nothing is left to estimate from: every row{positive} is the only one of its group in "
-            f"{' or '.join(regression.fixed_effects)}, if there is any; widen the sample."
-        )
+    require_company(regression, np.stack([panel.groups(p, rows) for p in parts], axis=1), usable, place)
 
 
 def _empty(name: str, panel: Panel) -> str:
