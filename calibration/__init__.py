@@ -9,7 +9,8 @@ from calibration.baseline import (
 from calibration.consistency import check_baseline
 from calibration.io_table import aggregate, check, deficits, goods_accounts, redefine_output, value_added
 from calibration.labels import align, region_concordance, sector_concordance
-from calibration.parameters import Parameter, Parameters, default_parameters, trade_elasticities
+from calibration.parameter import Parameter, trade_elasticities
+from calibration.parameters import Parameters, default_parameters
 from calibration.tables import load_table, read_wiod, table_names, write_table
 from calibration.wiod import read_compact
 from calibration.workbook import read_workbook

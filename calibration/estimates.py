@@ -20,7 +20,7 @@ import xarray as xr
 from framework.errors import DataError, did_you_mean
 
 if TYPE_CHECKING:
-    from calibration.parameters import Parameter
+    from calibration.parameter import Parameter
 
 VARIABLES = {"estimate": ("coefficient",), "covariance": ("coefficient", "coefficient_other")}
 COORDINATES = ("parameter", "sector")

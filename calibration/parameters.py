@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,68 +20,18 @@ import xarray as xr
 
 from calibration import labels
 from calibration.estimates import applied, check_assumed, read_estimates, without
+from calibration.parameter import Parameter, overridden, trade_elasticities
 from framework.errors import DataError, ScenarioError, did_you_mean
 
 SLIDES = (
     "Alfaro, Fadinger, Schymik and Virananda (NBER 33877), slides, table of estimates of epsilon_s and gamma_s; "
     "agriculture and services: assumption"
 )
-HEAD_MAYER = (
-    "Head and Mayer (2014), Gravity Equations: Workhorse, Toolkit, and Cookbook, Handbook of International "
-    "Economics 4, ch. 3: preferred value 5.03, the median of estimates from tariff variation in structural "
-    "gravity; rounded to 5"
-)
-CALIENDO_PARRO = (
-    "Caliendo and Parro (2015), Review of Economic Studies 82: 1-44, Table 1, full sample; mean over the industries "
-    "of each sector; services: value of Head and Mayer (2014)"
-)
 ENDOWMENT = (
     "China's share of world mine production in 2009 is 0.93 in USGS and 0.98 in BGS data "
     "(calibration/data/ree_mine_production_2009.csv); 0.97 lies between them"
 )
 ASSUMED = "assumption"
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A number, or numbers by label, with what is known about them.
-
-    Attributes
-    ----------
-    value : float or None
-        Value, or the value of every label that ``table`` does not list.
-    table : mapping of label to float
-        Values by sector or region; empty for a scalar.
-    dim : {"", "sector", "region"}
-        What the labels are; empty if the parameter is a scalar of the model.
-    standard_error : float, mapping of label to float, or None
-        None where the source states none.
-    unit, source, description : str
-    overridden : tuple of str
-        Labels whose value a scenario set; the data must have them.
-    """
-
-    name: str
-    value: float | None
-    dim: str
-    description: str
-    source: str
-    table: Mapping[str, float] = field(default_factory=dict)
-    standard_error: float | Mapping[str, float] | None = None
-    unit: str = "1"
-    overridden: tuple[str, ...] = ()
-
-    def at(self, label: str, group: str | None = None) -> float | None:
-        """Return the value of a label: its own, else that of the group it belongs to, else the common one."""
-        if label in self.table:
-            return self.table[label]
-        return self.table.get(group, self.value) if group is not None else self.value
-
-    def text(self) -> str:
-        """Write the value compactly, for tables of a report."""
-        listed = ", ".join(f"{k} {v:g}" for k, v in self.table.items())
-        rest = "" if self.value is None else (f"otherwise {self.value:g}" if listed else f"{self.value:g}")
-        return "; ".join(t for t in (listed, rest) if t)
 
 
 @dataclass(frozen=True)
@@ -244,7 +194,7 @@ class Parameters:
                 raise ScenarioError(
                     f"unknown key '{name}' in [parameters].{did_you_mean(name, entries)} Known keys: {known}."
                 )
-            entries[name] = _overridden(entries[name], setting, {"sector": own[0], "region": own[1]})
+            entries[name] = overridden(entries[name], setting, {"sector": own[0], "region": own[1]})
             if estimates is not None:
                 estimates = without(estimates, name, entries[name].overridden or None)
         try:
@@ -273,54 +223,6 @@ def stability_bound(parameters: Parameters) -> float:
     """
     xi = parameters.scalar("variety_productivity") * parameters.scalar("research_elasticity")
     return 1 + 1 / xi if xi > 0 else math.inf
-
-
-def _number(value: Any, place: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ScenarioError(
-            f"{place} is {value!r}, which is not a finite number; write it as a number, without quotes."
-        )
-    return float(value)
-
-
-def _overridden(parameter: Parameter, setting: Any, own_labels: Mapping[str, list[str]]) -> Parameter:
-    name = parameter.name
-    if isinstance(setting, str) and name == "trade_elasticity":
-        alternatives = trade_elasticities()
-        if setting not in alternatives:
-            hint = did_you_mean(setting, alternatives)
-            raise ScenarioError(
-                f"unknown alternative '{setting}' for parameter 'trade_elasticity'.{hint} "
-                f"Known alternatives: {', '.join(alternatives)}; or give a number, or a table by sector."
-            )
-        return alternatives[setting]
-    if not isinstance(setting, Mapping):
-        value = _number(setting, f"parameter '{name}'")
-        if parameter.dim == "region":
-            raise ScenarioError(
-                f"parameter '{name}' needs a table by region, such as {{ CHN = 0.97, ROW = 0.03 }}."
-            )
-        return replace(
-            parameter, value=value, table={}, standard_error=None, source="scenario", overridden=()
-        )
-    if not parameter.dim:
-        raise ScenarioError(
-            f"parameter '{name}' is a single number and cannot vary by label; give one number."
-        )
-    concordance = labels.sector_concordance() if parameter.dim == "sector" else labels.region_concordance()
-    known = list(dict.fromkeys([*own_labels[parameter.dim], *concordance.values(), *concordance]))
-    for label in setting:
-        if label not in known:
-            hint = did_you_mean(label, known)
-            raise ScenarioError(f"unknown {parameter.dim} '{label}' in parameter '{name}'.{hint}")
-    given = {k: _number(v, f"parameter '{name}' of {parameter.dim} '{k}'") for k, v in setting.items()}
-    kept = parameter.table if parameter.dim == "sector" else {}
-    source = f"scenario ({', '.join(given)})" + (
-        f"; otherwise {parameter.source}" if parameter.dim == "sector" else ""
-    )
-    return replace(
-        parameter, table={**kept, **given}, standard_error=None, source=source, overridden=tuple(given)
-    )
 
 
 def _validate(parameters: Parameters) -> None:
@@ -352,23 +254,6 @@ def _validate(parameters: Parameters) -> None:
         raise DataError(
             f"parameter 'ree_endowment_share' sums to {total:g} over regions; the shares must sum to 1."
         )
-
-
-def trade_elasticities() -> dict[str, Parameter]:
-    """Return the named alternatives for the trade elasticity: ``head-mayer`` (default) and ``caliendo-parro``.
-
-    Caliendo and Parro estimate 20 industries of agriculture, mining and manufacturing. A sector that holds several of them
-    takes their simple mean; services, which they do not estimate, take Head and Mayer's value (assumption).
-    """
-    estimates = labels.read_table("caliendo_parro_2015.csv")
-    groups = estimates.groupby("sector", sort=False)
-    mean = groups.trade_elasticity.mean().round(10).to_dict()
-    # Standard error of a simple mean of estimates, taking the industries' estimates as independent.
-    error = groups.standard_error.agg(lambda se: float((se**2).sum() ** 0.5 / len(se))).to_dict()
-    default = Parameter("trade_elasticity", 5.0, "sector", "trade elasticity theta_s", HEAD_MAYER)
-    table = {**mean, "Services": 5.0}
-    published = replace(default, value=None, table=table, standard_error=error, source=CALIENDO_PARRO)
-    return {"head-mayer": default, "caliendo-parro": published}
 
 
 def default_parameters() -> Parameters:

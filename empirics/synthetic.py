@@ -8,9 +8,6 @@ it is synthetic.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from dataclasses import asdict
 from functools import cache
 
 import numpy as np
@@ -23,6 +20,7 @@ from empirics.prices import annual_index, read_prices
 from empirics.sectors import sectors_of_sic
 from empirics.sensitivity import sensitivity
 from empirics.shipped import shipped_table
+from empirics.world_labels import labelled
 from empirics.world_settings import BASE_YEAR, WorldSettings
 from framework.errors import DataError, did_you_mean
 
@@ -82,7 +80,7 @@ def simulate_world(
     _controls(world, next(streams))
     world = world.sel(year=slice(settings.first_year, None))
     _stocks(world)
-    return _labelled(world, settings, seed)
+    return labelled(world, settings, seed, BY_SECTOR, SCALARS)
 
 
 def panel_of(world: xr.Dataset) -> pd.DataFrame:
@@ -203,7 +201,7 @@ def _industries(
 
 @cache
 def _shipped_prices(first: int, last: int) -> np.ndarray:
-    """Annual prices over those of the base year, shape (year, element); see `PRICE_SOURCE`."""
+    """Annual prices over those of the base year, shape (year, element); see `world_labels.PRICE_SOURCE`."""
     shipped, years = annual_index(read_prices(), BASE_YEAR)[list(ELEMENTS)], range(first, last + 1)
     log = np.log(shipped.reindex(shipped.index.union(years))).interpolate(
         method="index", limit_direction="both"
@@ -343,64 +341,3 @@ def _controls(world: xr.Dataset, rng: np.random.Generator) -> None:
     world["capital_intensity"] = ("sic", rng.lognormal(0.0, 0.5, industries))
     world["labour_intensity"] = ("sic", rng.lognormal(0.0, 0.5, industries))
     world["subsidy_share"] = (("region", "sic"), rng.beta(1.0, 9.0, (regions, industries)))
-
-
-# ---- labels --------------------------------------------------------------------------------------------
-
-#: Variable -> what it is, and its unit.
-DESCRIPTIONS = {
-    "ree_patents": ("patents that enhance or replace the use of rare earths", "patents"),
-    "ree_patent_stock": ("stock of these patents, perpetual inventory", "patents"),
-    "other_patents": ("patents not related to rare earths", "patents"),
-    "log_relative_price": ("log of the basket price of rare earths over the wage, 0 in 2009", "log points"),
-    "ree_price": ("price of the industry's basket of rare earths over 2009", "1"),
-    "element_price": ("price of an element over 2009", "1"),
-    "wage": ("wage over 2009", "1"),
-    "tfp": ("total factor productivity", "1"),
-    "tfp_growth": ("midpoint growth of total factor productivity", "percentage points"),
-    "exports": ("exports", "USD"),
-    "export_growth": ("midpoint growth of exports", "percentage points"),
-    "demand_growth": ("growth of demand by importers", "log points"),
-    "capital_intensity": ("capital intensity", "1"),
-    "labour_intensity": ("labour intensity", "1"),
-    "subsidy_share": ("share of subsidised firms", "1"),
-    "basket": ("share of an element in an industry's cost of rare earths", "1"),
-    "value_added": ("value added", "million USD"),
-    "ree_cost": ("direct cost of rare earths as measured", "million USD"),
-    "ree_share_of_industry": ("true rare-earth share of value added", "1"),
-    "log_price_covariance": ("covariance of the errors in log prices", "1"),
-    "true_ree_elasticity": ("true elasticity between the bundles (epsilon)", "1"),
-    "true_ree_share": ("true rare-earth share of value added (gamma)", "1"),
-    "true_bias_exponent": ("true bias exponent (b)", "1"),
-    "true_log_bias": ("true log of A_R/A_L over 2009", "log points"),
-    "true_log_labour_varieties": ("true log of A_L over 2009", "log points"),
-    "true_log_productivity": ("effect of technology on log productivity", "log points"),
-    "true_log_cost": ("log of the cost of value added over 2009", "log points"),
-}
-
-PRICE_SOURCE = (
-    "shape: shipped annual means of public spot prices over 2009 (empirics/data/ree_prices.csv); years without one are "
-    "interpolated in logs, and the first and last known values hold before and after"
-)
-
-
-def _labelled(world: xr.Dataset, settings: WorldSettings, seed: int) -> xr.Dataset:
-    for name, array in world.data_vars.items():
-        about = dict(zip(("long_name", "units"), DESCRIPTIONS.get(str(name), ()), strict=False))
-        array.attrs |= about
-        array.attrs["long_name"] = f"{array.attrs['long_name']} (synthetic)"
-        array.attrs["data"] = "synthetic"
-    truth = {k: dict(_pairs(world[f"true_{k}"])) for k in BY_SECTOR} | {k: world.attrs[k] for k in SCALARS}
-    world.attrs = {
-        "title": "Synthetic world of the rare-earth model",
-        "data": "synthetic",
-        "seed": seed,
-        "truth": json.dumps(truth),
-        "settings": json.dumps(asdict(settings)),
-        "ree_price_source": PRICE_SOURCE,
-    }
-    return world
-
-
-def _pairs(array: xr.DataArray) -> Iterator[tuple[str, float]]:
-    return zip(map(str, array["sector"].values), map(float, array.values), strict=True)

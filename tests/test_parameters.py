@@ -5,7 +5,8 @@ import pytest
 
 from calibration import default_parameters, sector_concordance
 from calibration.labels import read_table, region_concordance, sector_names
-from calibration.parameters import stability_bound, trade_elasticities
+from calibration.parameter import trade_elasticities
+from calibration.parameters import stability_bound
 from framework.errors import DataError, ScenarioError
 
 SECTORS = list(dict.fromkeys(sector_concordance().values()))

@@ -7,7 +7,7 @@ import pandas as pd
 import xarray as xr
 
 from empirics.measurement.accounts import commodity_output
-from empirics.measurement.extension import ELEMENTS, MAGNETS, METALS, element_code, purchases_of
+from empirics.measurement.extension import ELEMENTS, MAGNETS, METALS, purchases_of
 from empirics.shipped import shipped_table
 from framework.errors import DataError, did_you_mean
 
@@ -168,9 +168,3 @@ def magnet_sales(accounts: xr.Dataset, users: str = "reconstruction") -> pd.Seri
 def magnet_share(accounts: xr.Dataset) -> float:
     """Output of magnets over domestic output of other fabricated metals."""
     return float(magnet_sales(accounts).sum() / commodity_output(accounts).sel(commodity=METALS))
-
-
-def ree_totals(extended: xr.Dataset) -> xr.DataArray:
-    """Million USD of each element that industries use in extended accounts, dims (element)."""
-    used = [float(extended["use"].sel(commodity=element_code(e)).sum()) for e in ELEMENTS]
-    return xr.DataArray(used, {"element": list(ELEMENTS)}, "element", attrs={"units": "million USD"})

@@ -62,6 +62,7 @@ class Variant:
 
 
 HEADLINE = "calibrated"
+PER_INDUSTRY = "calibrated, per dollar of industry output"
 _SLIDES, _PUBLIC = Variant(), Variant(calibration="public", excess="balance")
 
 #: The variants that are reported side by side; the first is the headline.
@@ -74,7 +75,7 @@ VARIANTS = {
         _SLIDES, magnet_users="machinery-and-equipment"
     ),
     "calibrated, magnets to all buyers": replace(_SLIDES, magnet_users="all-buyers"),
-    "calibrated, per dollar of industry output": replace(_SLIDES, per="industry"),
+    PER_INDUSTRY: replace(_SLIDES, per="industry"),
     "calibrated, equal weights of BEA codes": replace(_SLIDES, weights="equal"),
 }
 

@@ -8,10 +8,10 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import xarray as xr
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from empirics.figure_style import COLUMN_WIDTH, STYLE, drawn
 from framework.errors import DataError
 
 POLICY_YEAR = 2010
@@ -21,21 +21,6 @@ POLICY_YEAR = 2010
 _LINES = (
     ("#0072b2", "-"), ("#e69f00", "--"), ("#009e73", "-."), ("#cc79a7", ":"), ("#56b4e9", (0, (5, 1))), ("#000000", (0, (1, 1))),
 )  # fmt: skip
-_STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 7,
-    "axes.linewidth": 0.5,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.major.width": 0.5,
-    "ytick.major.width": 0.5,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.4,
-    "legend.frameon": False,
-    "svg.fonttype": "path",
-    "svg.hashsalt": "exacthat",
-    "savefig.dpi": 300,
-}
 
 
 def plot_patents(counts: xr.Dataset) -> Figure:
@@ -63,7 +48,7 @@ def plot_sentences(counts: xr.Dataset) -> Figure:
 
 def save(figure: Figure, folder: Path, name: str) -> None:
     """Write a figure as PNG and SVG; the same figure gives the same files."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure.savefig(folder / f"{name}.png")
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
 
@@ -76,9 +61,8 @@ def _lines(values: xr.DataArray, dim: str, otherwise: str, label: str, attrs: di
             f"'{dim}' has {len(labels)} labels; a figure shows at most {len(_LINES)}: select some first."
         )
     years = values["year"].values
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(3.5, 2.5), layout="constrained")
-        FigureCanvasAgg(figure)
+
+    def draw(figure: Figure) -> None:
         axes = figure.add_subplot()
         for name, (colour, dashes) in zip(labels, _LINES, strict=False):
             axes.plot(
@@ -95,14 +79,12 @@ def _lines(values: xr.DataArray, dim: str, otherwise: str, label: str, attrs: di
         axes.yaxis.set_major_locator(MaxNLocator(5, integer=not np.any(values.values % 1)))
         axes.set_ylabel(label)
         if attrs.get("data") == "synthetic":
-            axes.set_title("synthetic data", fontsize=7, color="#b00000", loc="left")
+            axes.set_title("synthetic data", color="#b00000")
         figure.legend(
             loc="outside lower center",
             ncols=4 if len(labels) == 4 else 3,
             handlelength=2.6,
             columnspacing=1.2,
         )
-        # Laying out again at every save would move everything by rounding, so that files would differ.
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
-    return figure
+
+    return drawn(COLUMN_WIDTH, 2.5, draw)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from empirics.shipped import shipped_table
+
 REGIONS = ("EUR", "USA", "CHN", "RUS", "KOR", "JPN", "AUS", "ROW")
 """The eight regions of the slides, in their order."""
 
@@ -24,7 +26,7 @@ def _shipped(name: str) -> pd.DataFrame:
 @functools.cache
 def sic_titles() -> pd.DataFrame:
     """Return the 459 manufacturing codes of SIC 1987: columns ``sic``, ``title``, ``group``, ``major_group``."""
-    return _shipped("sic1987_manufacturing.csv")
+    return shipped_table("sic1987.csv")
 
 
 @functools.cache
