@@ -6,6 +6,7 @@ from framework.hat import hat
 from framework.model import Equation, Model
 from framework.solution import Certificate, Solution, Status
 from framework.solve import Problem, register_solver, solve
+from framework.solve.continuation import Path, follow
 from framework.structure import Structure, analyse
 from framework.symbols import base
 
@@ -16,6 +17,7 @@ __all__ = [
     "ExacthatError",
     "Model",
     "ModelError",
+    "Path",
     "Problem",
     "ScenarioError",
     "Solution",
@@ -26,6 +28,7 @@ __all__ = [
     "analyse",
     "base",
     "compile_model",
+    "follow",
     "hat",
     "register_solver",
     "solve",

@@ -21,6 +21,7 @@ class Status(Enum):
     PATH_END = (
         "the path of equilibria from the baseline ends before the whole shock: perhaps no economy reaches it"
     )
+    FOLD = "the path of equilibria from the baseline turns back before the whole shock"
     BAD_START = "the residual is not finite at the start values: check the data"
     FAILED_CHECK = "a point was found that fails its certificate"
     FAILED = "the solver raised an error"
@@ -103,4 +104,5 @@ class Solution:
         p = self.provenance
         head = f"Solution of '{p.get('model')}': {self.status}"
         work = f"{p.get('solver')}, {p.get('iterations')} iterations, {p.get('seconds', 0):.3g} s"
+        work += f"\n  {p['note']}" if p.get("note") else ""
         return f"{head}\n  {work}\n{self.certificate.to_text()}\n  outcomes: {', '.join(map(str, self.outcomes))}"

@@ -51,7 +51,7 @@ class Trace:
     rung : str
         The rung of the ladder that reached the point.
     note : str
-        How far a failed solve got, in words.
+        How far a failed solve got, or what is to be known of the point, in words.
     """
 
     point: Array
@@ -84,7 +84,7 @@ class Options:
 
 
 def newton(problem: Problem) -> Trace:
-    """Solve from the start values; on failure climb the ladder: tight, short steps, dense, homotopy."""
+    """Solve from the start values; on failure climb the ladder: tight, short steps, dense, homotopy, arclength."""
     spent = Trace(problem.start, Status.NOT_STARTED)
     for rung, attempt in _ladder(problem):
         if rung == _LU and not spent.unsolved:
@@ -106,7 +106,10 @@ def _ladder(problem: Problem) -> Iterator[tuple[str, Callable[[], Trace]]]:
     if problem.size <= DENSE:
         yield _LU, lambda: iterate(problem, start, Options(150, longest=1.0, dense=True))
     if problem.system.model.is_hat and problem.shocked():
+        from framework.solve.continuation import around_folds  # it iterates with this module
+
         yield "homotopy", lambda: _homotopy(problem)
+        yield "pseudo-arclength continuation", lambda: around_folds(problem)
 
 
 def _homotopy(problem: Problem) -> Trace:
@@ -123,7 +126,7 @@ def _homotopy(problem: Problem) -> Trace:
         if trace.status is not Status.SOLVED:
             stride /= 4
             if stride < _SHORTEST:
-                return replace(spent, status=Status.PATH_END, note=_reached(problem, at))
+                return replace(spent, status=Status.PATH_END)
         elif here is problem:
             return spent
         else:
@@ -133,18 +136,6 @@ def _homotopy(problem: Problem) -> Trace:
 def _after(first: Trace, second: Trace) -> Trace:
     second.add_work(first)
     return second
-
-
-def _reached(problem: Problem, fraction: float) -> str:
-    """What part of the shock has an equilibrium on the path from the baseline."""
-    symbols, values = problem.system.model.symbols, problem.part(fraction).bound.values
-    scalars = [
-        f"{symbols[s].key} = {float(values[s]):.6g} of {float(old):.6g} to {float(new):.6g}"
-        for s, (old, new) in problem.shocked().items()
-        if not np.ndim(new)
-    ]
-    what = f" ({', '.join(scalars)})" if scalars else ""
-    return f"equilibria could be followed from the baseline through {fraction:.1%} of the shock{what}, not further"
 
 
 def iterate(problem: Problem, start: Array, options: Options) -> Trace:

@@ -31,6 +31,7 @@ def provenance(problem: Problem, trace: Trace, solver: str, seconds: float) -> d
         "elements": dict(problem.bound.elements),
         "solver": solver,
         "rung": trace.rung,
+        "note": trace.note,
         "unknowns": problem.size,
         "iterations": int(trace.iterations),
         "evaluations": int(trace.evaluations),
