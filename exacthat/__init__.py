@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from exacthat.run import Outcome, run_scenarios, solve_study
-    from framework import Model, Solution, analyse, compile_model, hat, solve
+    from framework import Model, Solution, analyse, compile_model, elasticities, hat, response, solve
     from framework.errors import DataError, ExacthatError, ModelError, ScenarioError, SolveError
 
 _HOME = {
-    **dict.fromkeys(["Model", "Solution", "analyse", "compile_model", "hat", "solve"], "framework"),
+    **dict.fromkeys(
+        ["Model", "Solution", "analyse", "compile_model", "elasticities", "hat", "response", "solve"],
+        "framework",
+    ),
     **dict.fromkeys(
         ["DataError", "ExacthatError", "ModelError", "ScenarioError", "SolveError"], "framework.errors"
     ),
@@ -32,7 +35,9 @@ __all__ = [
     "SolveError",
     "analyse",
     "compile_model",
+    "elasticities",
     "hat",
+    "response",
     "run_scenarios",
     "solve",
     "solve_study",

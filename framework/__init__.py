@@ -4,6 +4,7 @@ from framework.compile import System, compile_model
 from framework.errors import DataError, ExacthatError, ModelError, ScenarioError, SolveError
 from framework.hat import hat
 from framework.model import Equation, Model
+from framework.sensitivity import elasticities, response
 from framework.solution import Certificate, Solution, Status
 from framework.solve import Problem, register_solver, solve
 from framework.solve.continuation import Path, follow
@@ -28,8 +29,10 @@ __all__ = [
     "analyse",
     "base",
     "compile_model",
+    "elasticities",
     "follow",
     "hat",
     "register_solver",
+    "response",
     "solve",
 ]

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import xarray as xr
+
+if TYPE_CHECKING:
+    from framework.solve.problem import Problem
 
 
 class Status(Enum):
@@ -84,12 +88,22 @@ class Solution:
     certificate : Certificate
     provenance : dict
         Model, variants, closure, solver, work done, times in seconds, versions, hash of the data.
+    problem : Problem or None
+        What was solved; not kept by pickle.
+    point : array
+        Unknowns of Newton's method at the solution.
     """
 
     outcomes: xr.Dataset
     status: Status
     certificate: Certificate
     provenance: dict[str, Any]
+    problem: Problem | None = field(default=None, repr=False)
+    point: np.ndarray | None = field(default=None, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy in another process or file holds the results, without the compiled problem."""
+        return {**self.__dict__, "problem": None}
 
     @property
     def variables(self) -> xr.Dataset:

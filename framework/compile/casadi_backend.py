@@ -81,9 +81,6 @@ def casadi_function(
     Notes
     -----
     Values given to a symbolic parameter are not checked: neither their domain nor the stability of loops.
-    At an elasticity of exactly one the value is exact, but a derivative with respect to that elasticity
-    leaves out the curvature of the CES nest.
-
     At thousands of unknowns ask for products (``casadi.jtimes``) and not for the Jacobian: it is nearly dense,
     and CasADi builds it column by column.
 

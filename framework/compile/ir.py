@@ -173,6 +173,18 @@ def _distinct(ref: Ref) -> bool:
     return len(set(ref.indices)) == len(ref.indices)
 
 
+def needed(roots: Iterable[Node]) -> set[Node]:
+    """Every node that some roots are made of, themselves included."""
+    seen: set[Node] = set()
+    todo = list(roots)
+    while todo:
+        node = todo.pop()
+        if node not in seen:
+            seen.add(node)
+            todo.extend(a for a, _ in node.args)
+    return seen
+
+
 def is_const(node: Node, value: float) -> bool:
     """True for the constant with this value."""
     return node.op == "const" and node.attr == value

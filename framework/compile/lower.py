@@ -164,12 +164,17 @@ class Lowering:
         bound = [list(p.args[2:]) for p in parts]
         mean = graph.add([self._contract([w, z], b) for w, z, b in zip(weights, logs, bound, strict=True)])
         minus = graph.mul([self._const(sp.S.NegativeOne), mean])
-        deviations = [graph.apply("expm1", graph.mul([e, graph.add([z, minus])])) for z in logs]
+        centred = [graph.add([z, minus]) for z in logs]
+        deviations = [graph.apply("expm1", graph.mul([e, d])) for d in centred]
         spread = graph.add(
             [self._contract([w, d], b) for w, d, b in zip(weights, deviations, bound, strict=True)]
         )
         inverse = self.graph.apply("inverse0", e)
-        return graph.add([mean, graph.mul([inverse, graph.apply("log1p", spread)])])
+        # e -> 0 leaves e sum w (ln z - m)^2 / 2: no value at e = 0, but a derivative, which `inverse0` drops.
+        squares = [[w, d, d] for w, d in zip(weights, centred, strict=True)]
+        variance = graph.add([self._contract(s, b) for s, b in zip(squares, bound, strict=True)])
+        curvature = graph.mul([self._const(sp.Rational(1, 2)), e, graph.apply("iszero", e), variance])
+        return graph.add([mean, graph.mul([inverse, graph.apply("log1p", spread)]), curvature])
 
     def empty(self, total: sp.Expr) -> Ref:
         """One where a baseline total is zero: the cell is empty and its hat is one."""
@@ -237,6 +242,14 @@ class Lowering:
             return ref
         ones = [Ref(self.graph.node("ones", axes=[root_of(i)]), (i,)) for i in missing]
         return self.graph.mul([ref, *ones])
+
+    def ordered(self, ref: Ref, indices: list[sp.Idx]) -> Node:
+        """Transpose and spread a value onto the given indices."""
+        ref = self.spread(ref, indices)
+        if list(ref.indices) == indices:
+            return ref.node
+        args = [(ref.node, tuple(indices.index(i) for i in ref.indices))]
+        return self.graph.node("mul", args, [root_of(i) for i in indices])
 
     def _delta(self, a: sp.Expr, b: sp.Expr) -> Ref:
         if is_index(a) and is_index(b):

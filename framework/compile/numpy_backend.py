@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 
-from framework.compile.ir import Node, Time
+from framework.compile.ir import Node, Time, needed
 
 Array = np.ndarray
 Step = tuple[Callable[..., Array], int, tuple[int, ...]]
@@ -73,8 +73,8 @@ class Program:
         positions: Mapping[str, int],
     ) -> None:
         self.sizes, self.positions = sizes, positions
-        first = _needed(residuals)
-        self.nodes = sorted(_needed([*residuals, *products]), key=lambda n: n.id)
+        first = needed(residuals)
+        self.nodes = sorted(needed([*residuals, *products]), key=lambda n: n.id)
         self.slot = {node: k for k, node in enumerate(self.nodes)}
         self.values: list[Array | None] = [None] * len(self.nodes)
         self.steps: dict[Time, list[Step]] = {time: [] for time in Time}
@@ -213,17 +213,6 @@ class Program:
             steps = self.steps[Time.PRELUDE] if arg.time is Time.PRELUDE else self.linear_steps
             steps.append((lambda a: keep(view(a)), self._views[arg, key], (self.slot[arg],)))
         return self._views[arg, key], None
-
-
-def _needed(roots: Iterable[Node]) -> set[Node]:
-    seen: set[Node] = set()
-    todo = list(roots)
-    while todo:
-        node = todo.pop()
-        if node not in seen:
-            seen.add(node)
-            todo.extend(a for a, _ in node.args)
-    return seen
 
 
 def _owner(array: Array) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import sympy as sp
@@ -13,6 +14,7 @@ import xarray as xr
 from framework.algebra import Term, rename, terms
 from framework.binding import bind_inputs
 from framework.compile.baseline import Condition, baseline_conditions
+from framework.compile.derivatives import Derivatives
 from framework.compile.ir import Node, Ref, Time
 from framework.compile.lower import Lowering
 from framework.compile.tangent import Tangent, axis_index
@@ -76,6 +78,11 @@ class System:
     identities: list[tuple[str, Node, Node]]
     lowering: Lowering
     seconds: float
+
+    @cached_property
+    def derivatives(self) -> Derivatives:
+        """Derivatives of residuals and outcomes to unknowns and to what is given."""
+        return Derivatives(self)
 
     def bind(
         self,
@@ -172,23 +179,14 @@ def _declared_order(lowering: Lowering, decl: Declaration) -> Node:
     """Node of a variable with its axes in the declared order."""
     indices = [axis_index(root, k) for k, root in enumerate(decl.roots)]
     atom = decl.base[tuple(indices)] if indices else decl.base
-    return _ordered(lowering, lowering.value(atom), indices)
-
-
-def _ordered(lowering: Lowering, ref: Ref, indices: list[sp.Idx]) -> Node:
-    """Transpose and spread a value onto the given indices."""
-    ref = lowering.spread(ref, indices)
-    if list(ref.indices) == indices:
-        return ref.node
-    args = [(ref.node, tuple(indices.index(i) for i in ref.indices))]
-    return lowering.graph.node("mul", args, [root_of(i) for i in indices])
+    return lowering.ordered(lowering.value(atom), indices)
 
 
 def _sides(lowering: Lowering, lhs: sp.Expr, rhs: sp.Expr) -> tuple[Node, Node]:
     """Both sides of an identity over the same indices."""
     left, right = lowering.value(lhs), lowering.value(rhs)
     indices = list(dict.fromkeys([*left.indices, *right.indices]))
-    return _ordered(lowering, left, indices), _ordered(lowering, right, indices)
+    return lowering.ordered(left, indices), lowering.ordered(right, indices)
 
 
 # ---- residuals -----------------------------------------------------------------------------------
@@ -212,7 +210,7 @@ def _residual(lowering: Lowering, model: Model, variable: str, eq: Equation) -> 
         gap = lowering.value(rule.expr / rule.value)
         ref = graph.add([ref, gap, Ref(graph.const(-1.0), ())])
     subs = list(subscripts(eq.lhs)) if eq.defines else _condition_indices(model, variable, eq)
-    return _ordered(lowering, ref, [s for s in subs if is_index(s)])
+    return lowering.ordered(ref, [s for s in subs if is_index(s)])
 
 
 def _condition_indices(model: Model, variable: str, eq: Equation) -> list[sp.Idx]:
@@ -288,6 +286,6 @@ def _with_tangents(
     for (v, eq), residual, u, du in zip(structure.core, residuals, unknowns, directions, strict=True):
         found = tangent.of(residual)
         indices = [axis_index(root, k) for k, root in enumerate(residual.shape_axes)]
-        product = None if found is None else _ordered(lowering, found, indices)
+        product = None if found is None else lowering.ordered(found, indices)
         groups.append(Group(model.symbols[v], eq, u, residual, du, product))
     return groups

@@ -23,23 +23,26 @@ def own_indices(node: Node) -> tuple[sp.Idx, ...]:
 
 
 class Tangent:
-    """Derivative of nodes in a direction given by one tangent input for each unknown."""
+    """Derivative of nodes in a direction given by one tangent input for each input that moves."""
 
     def __init__(self, graph: Graph, directions: Mapping[Node, Node]) -> None:
         self.graph = graph
+        self._earliest = min((node.time for node in directions), default=Time.TANGENT)
         self._done: dict[Node, Ref | None] = {
             unknown: Ref(direction, own_indices(direction)) for unknown, direction in directions.items()
         }
 
     def of(self, node: Node) -> Ref | None:
         """Tangent of a node over (some of) its standard indices; None where it is zero."""
-        if node.time is Time.PRELUDE:
+        if node.time < self._earliest:
             return None
         if node not in self._done:
             self._done[node] = self._rule(node)
         return self._done[node]
 
     def _rule(self, node: Node) -> Ref | None:
+        if not node.args:
+            return None
         if node.op == "mul":
             return self._product(node)
         if node.op == "add":
@@ -50,28 +53,8 @@ class Tangent:
             return None
         if node.op == "take":
             return self._taken(node, inner)
-        slope = self._slope(node)
-        return self.graph.mul([inner, *slope])
-
-    def _slope(self, node: Node) -> list[Ref]:
-        """Derivative of a function of one argument, as factors."""
-        graph, here = self.graph, Ref(node, own_indices(node))
-        arg = Ref(node.args[0][0], own_indices(node.args[0][0]))
-        one, minus = Ref(graph.const(1.0), ()), Ref(graph.const(-1.0), ())
-        match node.op:
-            case "exp":
-                return [here]
-            case "log":
-                return [graph.apply("inverse", arg)]
-            case "expm1":
-                return [graph.add([here, one])]
-            case "log1p":
-                return [graph.apply("inverse", graph.add([arg, one]))]
-            case "inverse":
-                return [minus, here, here]
-            case "abs":
-                return [graph.apply("sign", arg)]
-        raise NotImplementedError(f"derivative of '{node.op}'")
+        factors = slope(self.graph, node)
+        return None if factors is None else self.graph.mul([inner, *factors])
 
     def _placed(self, node: Node, k: int) -> Ref | None:
         """Tangent of the k-th operand on the loop axes of the node."""
@@ -111,3 +94,27 @@ class Tangent:
             taken = self.graph.take(taken, position, sp.Symbol(element))
             rest.pop(position)
         return Ref(taken, tuple(after[i] for i in rest))
+
+
+def slope(graph: Graph, node: Node) -> list[Ref] | None:
+    """Derivative of a function of one argument, as factors; None where it is zero."""
+    here = Ref(node, own_indices(node))
+    arg = Ref(node.args[0][0], own_indices(node.args[0][0]))
+    one, minus = Ref(graph.const(1.0), ()), Ref(graph.const(-1.0), ())
+    match node.op:
+        case "exp":
+            return [here]
+        case "log":
+            # Data may have empty cells, with log 0 and weight 0; they stay empty.
+            return [graph.apply("inverse0" if node.time is Time.PRELUDE else "inverse", arg)]
+        case "expm1":
+            return [graph.add([here, one])]
+        case "log1p":
+            return [graph.apply("inverse", graph.add([arg, one]))]
+        case "inverse" | "inverse0":
+            return [minus, here, here]
+        case "abs":
+            return [graph.apply("sign", arg)]
+        case "iszero" | "sign":
+            return None
+    raise NotImplementedError(f"derivative of '{node.op}'")

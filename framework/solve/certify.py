@@ -59,7 +59,8 @@ def solve(problem: Problem, solver: str = "newton") -> Solution:
         status = Status.FAILED_CHECK
     if status is not Status.SOLVED:
         raise SolveError(why_not_solved(problem, trace, status, certificate, solver, _without_value(found)))
-    return Solution(found, status, certificate, provenance(problem, trace, solver, seconds))
+    about = provenance(problem, trace, solver, seconds)
+    return Solution(found, status, certificate, about, problem, trace.point)
 
 
 def _run(problem: Problem, run, solver: str) -> Trace:

@@ -157,7 +157,7 @@ def iterate(problem: Problem, start: Array, options: Options) -> Trace:
                 return trace
             size = trace.residual
             product = problem.linearise()
-            signs = signs if signs.size else _signs(problem, product, trace)
+            signs = signs if signs.size else paired_signs(problem, product, trace)
             direction = _direction(problem, product, f, signs, forcing, options, trace)
             trace.step = _norm(direction.x)
             if not trace.step < _ENDLESS:
@@ -225,7 +225,7 @@ def _dense(problem: Problem, product, f: Array) -> Linear:
         return Linear(np.full(problem.size, np.nan), np.inf, problem.size, False)
 
 
-def _signs(problem: Problem, product, trace: Trace) -> Array:
+def paired_signs(problem: Problem, product, trace: Trace) -> Array:
     """Sign of each paired diagonal block: with a positive diagonal GMRES does not stagnate."""
     signs = np.ones(problem.size)
     for _, where, _ in problem.slices():
@@ -245,7 +245,9 @@ def full_step(problem: Problem, u: Array) -> float:
     with np.errstate(all="ignore"):
         f = problem.residual(u)
         product = problem.linearise()
-        found = _direction(problem, product, f, _signs(problem, product, trace), _ACCURATE, Options(), trace)
+        found = _direction(
+            problem, product, f, paired_signs(problem, product, trace), _ACCURATE, Options(), trace
+        )
         if not found.converged and problem.size <= DENSE:
             found = _dense(problem, product, f)
     return _norm(found.x) if found.converged and np.isfinite(found.x).all() else np.inf

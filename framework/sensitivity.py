@@ -1,0 +1,322 @@
+"""How a solution depends on parameters, data and shocks: elasticities and responses, labelled.
+
+A hat model reads a quantity twice where it is both observed and shocked, such as a tariff. Its key then means the new
+value, and ``KEY_baseline`` the datum; where the shock follows the datum, the two derivatives are added.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import xarray as xr
+
+from framework.compile.ir import Time
+from framework.errors import DataError, did_you_mean
+from framework.solution import Solution
+from framework.solve import Problem, outcomes, solve
+from framework.solve.implicit import Linearised
+from framework.symbols import Declaration, Kind
+
+Array = np.ndarray
+Where = Mapping[str, object]
+
+
+def elasticities(
+    at: Solution | Problem,
+    outcome: str,
+    of: Sequence[str] | None = None,
+    *,
+    where: Where | None = None,
+    weights: xr.DataArray | None = None,
+) -> xr.Dataset:
+    """Return the elasticities of one outcome with respect to every parameter, datum and shock.
+
+    One solve with the transposed Jacobian gives all of them at once, however many there are.
+
+    Parameters
+    ----------
+    at : Solution or Problem
+        A solution; a problem is solved, and certified, first.
+    outcome : str
+        Key of a variable, for instance ``"real_consumption"``.
+    of : sequence of str, optional
+        Keys of what it is differentiated with respect to; everything by default.
+    where : mapping, optional
+        Label on each dim of the outcome, for instance ``{"region": "CHN"}``; not needed for a scalar.
+    weights : DataArray, optional
+        Weights on the entries of the outcome, instead of `where`: the elasticity is that of the weighted sum.
+
+    Returns
+    -------
+    xarray.Dataset
+        By key, on the dims of each parameter, datum or shock. For one that is declared positive the derivative is
+        with respect to its log, else to its value; an outcome that is declared positive is taken in logs, another
+        one in its own unit. ``attrs["measure"]`` of each array says which: ``"elasticity"`` (log to log),
+        ``"semi-elasticity"`` (log to value), ``"derivative"`` (value to value) or ``"derivative to the log"``.
+
+    Raises
+    ------
+    DataError
+        Unknown key or label, an outcome that is not one number, weights without labels.
+    SolveError
+        No solution, or a linear system that cannot be solved to 1e-9.
+
+    Notes
+    -----
+    These are partial derivatives in the data as they are given, one entry at a time, everything else held. Baseline
+    shares add up and accounts balance, so one entry alone cannot change: only combinations along which they still do
+    have an economic meaning. `response` gives those, and says by how much a direction violates the accounts.
+
+    Examples
+    --------
+    >>> elasticities(solution, "real_consumption", where={"region": "CHN"})["trade_elasticity"]  # doctest: +SKIP
+    """
+    solution = _solved(at)
+    problem = _problem_of(solution)
+    decl = variable(problem, outcome)
+    weight = _weights(problem, decl, where, weights)
+    level = float((weight * outcomes.variables(problem, _point(solution), [decl.symbol])[decl.symbol]).sum())
+    in_logs = decl.positive and level > 0
+    scale = 1.0 / level if in_logs else 1.0
+    gradient = Linearised(problem, _point(solution)).gradient({decl.symbol: weight * scale})
+    named = given_keys(problem)
+    keys = _chosen(named, of, problem)
+    out = {k: _labelled(problem, named[k], gradient[named[k].symbol], decl, in_logs) for k in keys}
+    for key, array in out.items():
+        _require_finite(array, f"the derivative of '{outcome}' with respect to '{key}'")
+    found = xr.Dataset(out)
+    about = {"outcome": outcome, "outcome_value": level, "outcome_in_logs": int(in_logs)}
+    return found.assign_attrs(about | {f"outcome_{dim}": str(label) for dim, label in (where or {}).items()})
+
+
+def response(
+    at: Solution | Problem, direction: Mapping[str, object], keys: Sequence[str] | None = None
+) -> xr.Dataset:
+    """Return how every outcome responds while parameters, data or shocks move in one direction.
+
+    Parameters
+    ----------
+    at : Solution or Problem
+    direction : mapping of str to number, table ``{label: value}`` or DataArray
+        Change by key: of the log of what is declared positive, of the value of anything else.
+    keys : sequence of str, optional
+        Outcomes; all by default.
+
+    Returns
+    -------
+    xarray.Dataset
+        By key, the change of the log of an outcome that is declared positive, of the value of another one, per unit of
+        the direction. ``attrs["accounts_gap"]`` is the largest violation of the conditions on the baseline data (shares
+        that sum to one, accounts that balance), relative to each cell, per unit: zero for an admissible direction.
+    """
+    solution = _solved(at)
+    problem = _problem_of(solution)
+    named = given_keys(problem)
+    moved = {named[k].symbol: _direction(problem, k, named, v) for k, v in direction.items()}
+    shown = [variable(problem, k) for k in keys] if keys is not None else _variables(problem)
+    symbols = [d.symbol for d in shown]
+    change = Linearised(problem, _point(solution)).move(moved, symbols)
+    values = outcomes.variables(problem, _point(solution), symbols)
+    out = outcomes.label(problem, {d.symbol: in_logs(d, change[d.symbol], values[d.symbol]) for d in shown})
+    for decl in shown:
+        out[decl.key].attrs["units"] = "log" if decl.positive else decl.unit
+        _require_finite(out[decl.key], f"the response of '{decl.key}'")
+    return out.assign_attrs(accounts_gap=_accounts_gap(problem, moved))
+
+
+def in_logs(decl: Declaration, change: Array, value: Array) -> Array:
+    """Derivative of the log of a variable that is declared positive, of the value of another one."""
+    if not decl.positive:
+        return change
+    # The price of an empty destination is not a number that moves.
+    return np.divide(change, value, out=np.zeros_like(value), where=value > 0)
+
+
+# ---- names ---------------------------------------------------------------------------------------
+
+
+def given_keys(problem: Problem) -> dict[str, Declaration]:
+    """Everything that a compiled model is given, by the key under which derivatives are reported."""
+    inputs = problem.system.inputs
+    shocked = {d.key for d in inputs if d.kind is Kind.EXOGENOUS}
+    return {
+        d.key if d.kind is Kind.EXOGENOUS or d.key not in shocked else f"{d.key}_baseline": d for d in inputs
+    }
+
+
+def variable(problem: Problem, key: str) -> Declaration:
+    """The variable of this key."""
+    known = {d.key: d for d in _variables(problem)}
+    if key not in known:
+        raise DataError(
+            f"model '{problem.system.model.name}' has no variable '{key}'.{did_you_mean(key, known)}"
+        )
+    return known[key]
+
+
+def _variables(problem: Problem) -> list[Declaration]:
+    return [d for d in problem.system.model.of_kind(Kind.VARIABLE) if d.symbol in problem.system.outcomes]
+
+
+def _chosen(named: Mapping[str, Declaration], of: Sequence[str] | None, problem: Problem) -> list[str]:
+    if isinstance(of, str):
+        raise DataError(f"of must be a list of keys: of=['{of}']")
+    for key in of or []:
+        _require_key(problem, key, named)
+    return list(named) if of is None else list(of)
+
+
+def _require_key(problem: Problem, key: str, named: Iterable[str]) -> None:
+    if key not in (known := list(named)):
+        raise DataError(
+            f"model '{problem.system.model.name}' is not given '{key}'; it is given {', '.join(sorted(known))}."
+            + did_you_mean(key, known)
+        )
+
+
+# ---- arrays --------------------------------------------------------------------------------------
+
+
+def _labelled(
+    problem: Problem, decl: Declaration, gradient: Array, outcome: Declaration, logs: bool
+) -> xr.DataArray:
+    value = problem.bound.values[decl.symbol]
+    change = gradient * value if decl.positive else gradient
+    measure = {
+        (True, True): "elasticity",
+        (True, False): "semi-elasticity",
+        (False, False): "derivative",
+        (False, True): "derivative to the log",
+    }[logs, decl.positive]
+    above = f"d ln {outcome.key}" if logs else f"d {outcome.key}"
+    below = f"d ln {decl.key}" if decl.positive else f"d {decl.key}"
+    unit = "1" if logs else outcome.unit or "1"
+    unit = unit if decl.positive or not decl.unit else f"{unit} / ({decl.unit})"
+    return xr.DataArray(
+        change,
+        {d.name: problem.bound.labels[d.root] for d in decl.dims},
+        decl.dim_names,
+        attrs={
+            "long_name": f"{above} / {below}",
+            "measure": measure,
+            "units": unit,
+            "description": decl.description or decl.name,
+            "kind": decl.kind.value,
+        },
+    )
+
+
+def _weights(problem: Problem, decl: Declaration, where: Where | None, weights: xr.DataArray | None) -> Array:
+    """Weight on each entry of an outcome: one for one entry, or those that are given."""
+    labels = {d.name: problem.bound.labels[d.root] for d in decl.dims}
+    if weights is not None:
+        if where:
+            raise DataError("give the weights or the place (where) of an outcome, not both")
+        return _aligned(problem, decl, weights, f"weights of '{decl.key}'")
+    where = where or {}
+    for dim in where:
+        if dim not in labels:
+            raise DataError(
+                f"'{decl.key}' has no dim '{dim}'; it is over ({', '.join(labels)}).{did_you_mean(dim, labels)}"
+            )
+    if missing := [dim for dim in labels if dim not in where]:
+        raise DataError(
+            f"'{decl.key}' is over ({', '.join(labels)}); an elasticity is that of one number: give where={{"
+            + ", ".join(f"'{dim}': ..." for dim in missing)
+            + "}, or weights"
+        )
+    out = np.zeros([len(names) for names in labels.values()])
+    out[tuple(_position(decl.key, dim, labels[dim], where[dim]) for dim in labels)] = 1.0
+    return out
+
+
+def _position(key: str, dim: str, names: list, label: object) -> int:
+    if label not in names:
+        raise DataError(
+            f"'{key}': '{label}' is not a {dim} of the data ({', '.join(map(str, names))})."
+            + did_you_mean(str(label), map(str, names))
+        )
+    return names.index(label)
+
+
+def _aligned(problem: Problem, decl: Declaration, array: xr.DataArray, what: str) -> Array:
+    want = {d.name: problem.bound.labels[d.root] for d in decl.dims}
+    if not isinstance(array, xr.DataArray) or set(map(str, array.dims)) != set(want):
+        raise DataError(f"{what} must be a DataArray over ({', '.join(want)}), with labels")
+    for dim, names in want.items():
+        if dim not in array.coords or sorted(map(str, array.coords[dim].values)) != sorted(map(str, names)):
+            raise DataError(f"{what}: the labels along '{dim}' must be {', '.join(map(str, names))}")
+    array = array.sel(want).transpose(*want)
+    if not np.isfinite(values := np.asarray(array.values, dtype=float)).all():
+        raise DataError(f"{what} must be finite numbers")
+    return values
+
+
+def _direction(problem: Problem, key: str, named: Mapping[str, Declaration], given: object) -> Array:
+    """Change of the value of what moves."""
+    _require_key(problem, key, named)
+    decl = named[key]
+    value, what = problem.bound.values[decl.symbol], f"the direction of '{key}'"
+    if isinstance(given, xr.DataArray):
+        change = _aligned(problem, decl, given, what)
+    elif isinstance(given, Mapping) and len(decl.dims) == 1:
+        names, change = problem.bound.labels[decl.roots[0]], np.zeros(value.shape)
+        for label, number in given.items():
+            change[_position(key, decl.dim_names[0], names, label)] = number
+    elif isinstance(given, (int, float)) and np.isfinite(given):
+        change = np.full(value.shape, float(given))
+    else:
+        raise DataError(
+            f"{what} must be a number or a DataArray over ({', '.join(decl.dim_names)}), not {given!r}"
+        )
+    return change * value if decl.positive else change
+
+
+def _accounts_gap(problem: Problem, moved: Mapping[str, Array]) -> float:
+    """Largest violation of a condition on the baseline data, relative to its cell, per unit of a direction."""
+    nodes = problem.system.derivatives.condition_tangents(moved)
+    conditions = problem.system.conditions
+    tape = problem.program_of([c.total.node for c in conditions], [node for _, node in nodes])
+    for symbol, change in moved.items():
+        if ("direction", symbol) in tape.inputs:
+            tape.set(("direction", symbol), change)
+    tape.run(tape.steps[Time.TANGENT])
+    worst = 0.0
+    for k, node in nodes:
+        total = np.abs(tape[conditions[int(k)].total.node]).max(initial=0.0)
+        worst = max(worst, float(np.abs(tape[node]).max(initial=0.0) / max(total, 1e-300)))
+    return worst
+
+
+def _require_finite(array: xr.DataArray, what: str) -> None:
+    if (bad := ~np.isfinite(array.values)).any():
+        cell = np.argwhere(bad)[0]
+        at = ", ".join(f"{d}={array.coords[d].values[k]}" for d, k in zip(array.dims, cell, strict=True))
+        raise DataError(
+            f"{what} is not finite{f' at {at}' if at else ''}: the model has a kink or an end there"
+        )
+
+
+# ---- solutions -----------------------------------------------------------------------------------
+
+
+def _solved(at: Solution | Problem) -> Solution:
+    if isinstance(at, Problem):
+        return solve(at)
+    if not isinstance(at, Solution):
+        raise DataError(f"derivatives are taken at a Solution or a Problem, not at a {type(at).__name__}")
+    return at
+
+
+def _problem_of(solution: Solution) -> Problem:
+    if solution.problem is None:
+        raise DataError(
+            "this solution was loaded and has no compiled problem; give the problem, or solve again"
+        )
+    return solution.problem
+
+
+def _point(solution: Solution) -> Array:
+    assert solution.point is not None  # it comes with the problem
+    return solution.point
