@@ -6,7 +6,7 @@ Operands are placed on loop axes by position, so terms that are equal up to rena
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
