@@ -77,6 +77,11 @@ def analyse(model: Model) -> Structure:
     return _Analysis(model).run()
 
 
+def check_square(model: Model) -> None:
+    """Raise ModelError, as `analyse` does, if the equations cannot be matched with the variables."""
+    _Analysis(model).match()
+
+
 class _Analysis:
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -95,7 +100,7 @@ class _Analysis:
 
     def run(self) -> Structure:
         self._check_numeraire()
-        pairs = self._match()
+        pairs = self.match()
         forced: dict[str, Equation] = {}
         # The residual of the redundant equation carries the numeraire, so it must be one of the core.
         redundant = self.model.numeraire_rule.redundant if self.model.numeraire_rule else None
@@ -152,7 +157,7 @@ class _Analysis:
                     todo.append(u)
         return seen
 
-    def _match(self) -> dict[str, Equation]:
+    def match(self) -> dict[str, Equation]:
         """Pair every condition with the undefined variable that it determines."""
         n, k = len(self.conditions), len(self.implicit)
         cost = np.full((n, k), 1e6)

@@ -160,8 +160,10 @@ def structure_text(structure: Structure) -> str:
         *([_section("loops solved in closed form", _loops_text(structure))] if structure.loops else []),
         _section("explicit, in the order of evaluation", _order_text(structure.explicit)),
         _section("evaluated once at the solution", _order_text(structure.after)),
+        _section("homogeneity", _homogeneity_text(model)),
         _section("Walras", _walras_text(model)),
         *([_section("closures", _closures_text(model))] if model.closures else []),
+        _section("may be freed if one of these is fixed instead", _swaps_text(model)),
         _section("data needed", _data_text(model)),
         *([_section("may be shocked (default: no change)", listing(shocks))] if shocks else []),
     ]
@@ -212,6 +214,42 @@ def _order_text(equations: list[Equation]) -> str:
     return listing(symbol_name(e.lhs) for e in equations)
 
 
+def _homogeneity_text(model: Model) -> str:
+    """What may be scaled without changing anything, and whether the numeraire fixes it."""
+    from framework.homogeneity import homogeneity  # the analysis is not needed to print a model
+
+    found, has_numeraire = homogeneity(model), model.numeraire_rule is not None
+    lines = []
+    for scaling in found.scalings:
+        names = listing([v if x == 1 else f"{v} (degree {x})" for v, x in scaling.items()], indent="    ")
+        lines.append(f"  one number may multiply\n{names}\n  and every equation stays true")
+    if found.conditions:
+        lines.append(paragraph(f"if {', '.join(found.conditions)}"))
+    if found.scalings and not has_numeraire:
+        lines.append(
+            paragraph(
+                "WARNING: no numeraire is declared, so their level is not determined; hold one value fixed with "
+                "model.numeraire(expr, value, redundant='the equation that Walras' law makes redundant')"
+            )
+        )
+    if len(found.scalings) > 1:
+        lines.append(
+            paragraph(f"WARNING: {len(found.scalings)} scalings are independent; one numeraire fixes one")
+        )
+    if not found.scalings:
+        lines.append(paragraph(_no_scaling(found.breaking, has_numeraire)))
+    return "\n".join(lines)
+
+
+def _no_scaling(breaking: list[str], has_numeraire: bool) -> str:
+    text = "no scaling of prices and incomes leaves every equation true"
+    if breaking:
+        names = " or ".join(f"'{b}'" for b in breaking)
+        text += f"; without {names} one would: see whether an amount of money stands there as a given number"
+    warn = "WARNING: a numeraire is declared, but " if has_numeraire else ""
+    return warn + text
+
+
 def _walras_text(model: Model) -> str:
     rule, held = model.numeraire_rule, paragraph(_numeraire(model))
     if rule is None:
@@ -229,6 +267,13 @@ def _closures_text(model: Model) -> str:
         for fixed, freed in model.closures.items()
     ]
     return table(("given", "endogenous instead", "how"), rows) if rows else ""
+
+
+def _swaps_text(model: Model) -> str:
+    from framework.closures import admissible_swaps  # as above
+
+    rows = [(freed, ", ".join(fixed)) for freed, fixed in admissible_swaps(model).items() if fixed]
+    return table(("exogenous", "variables"), rows) if rows else "  none"
 
 
 def _data_text(model: Model) -> str:

@@ -20,6 +20,7 @@ from framework.hat import hat
 from framework.model import Model
 from framework.solution import Solution
 from framework.solve import SOLVERS, Problem, solve
+from framework.solve.accounting import missing_income, wedges
 from framework.solve.certify import certify
 from framework.symbols import Declaration, Kind
 
@@ -240,6 +241,7 @@ def assert_walras(subject: Problem | Solution, *, tolerance: float = 1e-10) -> N
         raise AssertionError(
             f"model '{name}': the budgets do not add up. All equations hold, but the numeraire is off by {gap:.3g} "
             f"(tolerance {tolerance:g}): some income or tax revenue is forgotten or counted twice"
+            + (f"; {missing_income(subject)}" if isinstance(subject, Problem) else "")
         )
 
 
@@ -390,8 +392,7 @@ def _permutation(rng: np.random.Generator, size: int) -> np.ndarray:
 
 def _assert_wedges(problem: Problem) -> None:
     """Assert that every tax, tariff and deficit is somewhere different from zero."""
-    wedges = [d for d in problem.system.inputs if d.kind is Kind.EXOGENOUS and d.level]
-    idle = [f"'{d.key}'" for d in wedges if not np.any(problem.bound.values[d.symbol])]
+    idle = [f"'{d.key}'" for d in wedges(problem) if not np.any(problem.bound.values[d.symbol])]
     if idle:
         raise AssertionError(
             f"Walras' law is not tested where {', '.join(idle)} {'is' if len(idle) == 1 else 'are'} zero everywhere: "

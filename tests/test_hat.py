@@ -247,6 +247,7 @@ def faulty(revenue: str):
     return compile_model(hat(forgetting(revenue)))
 
 
+MISSING = "is missing from 'final expenditure' in block 'accounts'"
 FORGOTTEN = pytest.mark.parametrize(
     ("revenue", "shock", "least"),
     [("tau", {"tariff": 0.2, "export_tax": 0.1}, 1e-3), ("t", {"export_tax": 0.5, "tariff": 0.1}, 1e-4)],
@@ -264,6 +265,10 @@ def test_a_forgotten_revenue_breaks_walras_law(revenue, shock, least):
         AssertionError, match=r"the budgets do not add up.*some income or tax revenue is forgotten"
     ) as e:
         assert_walras(problem)
+    guilty = {"tau": "tariff", "t": "export_tax"}[revenue]
+    assert f"with '{guilty}' as the only wedge the numeraire is off by" in str(e.value)
+    assert MISSING in str(e.value)
+    assert str(e.value).count("as the only wedge") == 1
     gap = float(str(e.value).split("off by ")[1].split(" ")[0])
     assert least < gap < 0.2
     with pytest.raises(

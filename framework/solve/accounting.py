@@ -1,0 +1,108 @@
+"""The income that is forgotten: find the wedge whose revenue leaves the budgets open, and the budget it misses from.
+
+The matching of equations with variables cannot see a forgotten revenue, and neither can a baseline without
+taxes. Where every wedge (tax, tariff, deficit) is on, the numeraire that stands in for the redundant equation is
+missed by just what is forgotten; with the guilty wedge off it is met.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import sympy as sp
+
+from framework.algebra import Term, terms
+from framework.model import Equation, Model
+from framework.solution import Status
+from framework.solve.newton import newton
+from framework.solve.problem import Problem
+from framework.symbols import Declaration, Kind, declared_atoms, subscripts, symbol_name
+
+TOLERANCE = 1e-9
+
+
+def wedges(problem: Problem) -> list[Declaration]:
+    """Given levels that may be zero: taxes, tariffs, deficits."""
+    return [d for d in problem.system.inputs if d.kind is Kind.EXOGENOUS and d.level]
+
+
+def missing_income(problem: Problem) -> str:
+    """Say which income is missing from (or counted twice in) which budget; solves once for each wedge."""
+    on = [d for d in wedges(problem) if np.any(problem.bound.values[d.symbol])]
+    alone = {d.symbol: _gap(problem, [o for o in on if o is not d]) for d in on}
+    without = _gap(problem, on)
+    budgets = _budgets(problem)
+    if not without <= TOLERANCE:
+        return f"they do not even where every wedge is zero: the income of a factor, or a profit, is forgotten{_where(budgets)}"
+    guilty = [d for d in on if not alone[d.symbol] <= TOLERANCE]
+    if not guilty:
+        return "no wedge alone shows it: look at the terms in which two of them meet"
+    return "; ".join(_verdict(problem.system.model, d, budgets, alone[d.symbol]) for d in guilty)
+
+
+def _verdict(model: Model, wedge: Declaration, budgets: list[Equation], gap: float) -> str:
+    lacking = [b for b in budgets if wedge.symbol not in _symbols(b)]
+    size = f"with '{wedge.key}' as the only wedge the numeraire is off by {gap:.3g}"
+    if lacking:
+        return f"{size}: what it yields or costs is missing{_where(lacking)}"
+    if any(_is_amount(model, wedge, t) for b in budgets for side in (b.lhs, b.rhs) for t in terms(side)):
+        return f"{size}: its amounts do not sum to zero"
+    return (
+        f"{size}: what it yields is counted wrongly{_where(budgets)}; compare its base with where it is paid"
+    )
+
+
+def _where(budgets: list[Equation]) -> str:
+    lines = [f"'{b.name}' in block '{b.block}'" for b in budgets]
+    return f" from {' or '.join(lines)}" if lines else ""
+
+
+def _gap(problem: Problem, off: list[Declaration]) -> float:
+    """How far the numeraire is missed where some wedges are zero."""
+    zeros = {d.symbol: np.zeros_like(problem.bound.values[d.symbol]) for d in off}
+    here = Problem(
+        problem.system, replace(problem.bound, values={**problem.bound.values, **zeros}), checked=True
+    )
+    trace = newton(here)
+    if trace.status is not Status.SOLVED:
+        return np.inf
+    here.residual(trace.point)
+    return abs(here.walras())
+
+
+def _budgets(problem: Problem) -> list[Equation]:
+    """Equations that add up the incomes of somebody: one term is a price times what is given of a factor."""
+    model, structure = problem.system.model, problem.system.structure
+    outcomes = {eq.name for eq in structure.after}
+    out = []
+    for eq in model.equations:
+        for side, other in ((eq.lhs, eq.rhs), (eq.rhs, eq.lhs)):
+            single = len(found := terms(other)) == 1 and not found[0].bound and len(found[0].factors) == 1
+            if single and any(_is_factor_income(model, t) for t in terms(side)) and eq.name not in outcomes:
+                out.append(eq)
+                break
+    return out
+
+
+def _is_factor_income(model: Model, term: Term) -> bool:
+    """A price times an amount that is given, over the indices of the budget."""
+    plain = [
+        f
+        for f, e in term.factors.items()
+        if e == 1 and isinstance(f, (sp.Indexed, sp.Symbol)) and not set(subscripts(f)) & set(term.bound)
+    ]
+    declared = [model.symbols[symbol_name(f)] for f in plain]
+    moving = [d for d in declared if d.kind is Kind.VARIABLE]
+    given = [d for d in declared if d.kind in (Kind.EXOGENOUS, Kind.FUNDAMENTAL) and not d.level]
+    return len(moving) == 1 and bool(given)
+
+
+def _is_amount(model: Model, wedge: Declaration, term: Term) -> bool:
+    """True for a wedge that stands in a budget by itself, as an amount of money."""
+    names = {symbol_name(a) for f in term.factors for a in declared_atoms(f)}
+    return wedge.symbol in names and all(model.symbols[n].kind is not Kind.VARIABLE for n in names)
+
+
+def _symbols(eq: Equation) -> set[str]:
+    return {symbol_name(a) for side in (eq.lhs, eq.rhs) for a in declared_atoms(side)}
