@@ -112,31 +112,6 @@ def _weighted(requirements: xr.DataArray, weights: xr.DataArray, what: str, maxi
     )
 
 
-def effect_of_one_sd(
-    coefficient: float, sensitivity: xr.DataArray | pd.Series, divisor: float = 1.0
-) -> float:
-    """Effect of one standard deviation more sensitivity across sectors, in the unit of the outcome.
-
-    Parameters
-    ----------
-    coefficient : float
-        Of the sensitivity divided by `divisor`: percentage points for growth rates, log points for PPML.
-    sensitivity : xr.DataArray or pd.Series
-        One value a sector of the sample.
-    divisor : float
-        `PPML_DIVISOR` for the PPML table.
-
-    Raises
-    ------
-    DataError
-        With fewer than two sectors, or a value that is not finite.
-    """
-    values = np.asarray(sensitivity, dtype=float).ravel()
-    if values.size < 2 or not np.isfinite(values).all():
-        raise DataError("a standard deviation needs at least two sectors, all with finite sensitivities.")
-    return coefficient * float(values.std(ddof=1)) / divisor
-
-
 def read_by_country(path: str | Path, value: str) -> xr.DataArray:
     """Read values by element and country, such as price spikes or import shares, from a CSV file.
 

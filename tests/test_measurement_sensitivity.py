@@ -1,14 +1,12 @@
 """Sensitivities: their formula, their scale, and what is refused."""
 
 import numpy as np
-import pandas as pd
 import pytest
 import xarray as xr
 
 from empirics.sensitivity import (
     PPML_DIVISOR,
     complementarity,
-    effect_of_one_sd,
     import_sensitivity,
     price_sensitivity,
     read_by_country,
@@ -67,17 +65,6 @@ def test_weights_outside_their_range_or_missing_are_named(requirements):
         price_sensitivity(requirements, by_element([1.0, 1.0, np.nan, 1.0, 1.0]))
     with pytest.raises(DataError, match="element 'Dy' is required but has no price spike"):
         price_sensitivity(requirements, by_element([1.0] * 5).drop_sel(element="Dy"))
-
-
-def test_effect_of_one_standard_deviation():
-    values = pd.Series([1.0, 2.0, 3.0, 6.0])
-    deviation = np.std(values, ddof=1)
-    assert effect_of_one_sd(0.88, values) == pytest.approx(0.88 * deviation)
-    assert effect_of_one_sd(15.46, values, PPML_DIVISOR) == pytest.approx(0.1546 * deviation)
-    with pytest.raises(DataError, match="at least two sectors"):
-        effect_of_one_sd(1.0, pd.Series([1.0]))
-    with pytest.raises(DataError, match="finite"):
-        effect_of_one_sd(1.0, pd.Series([1.0, np.nan]))
 
 
 def test_values_by_country_are_read_as_a_table(tmp_path):

@@ -121,8 +121,11 @@ def test_unreadable_files_are_refused(tmp_path):
         with pytest.raises(DataError, match="cannot be read as"):
             read_panel(tmp_path / name, UNIT)
     (tmp_path / "p.csv").write_bytes("region,industry,year\nCôte,0111,2009\n".encode("latin-1"))
-    with pytest.raises(DataError, match=r"cannot be read as CSV.*utf-8"):
+    with pytest.raises(DataError, match=r"is not UTF-8 \(byte 0xf4 at 22\); convert it.*iconv -f latin1"):
         read_panel(tmp_path / "p.csv", UNIT)
+    (tmp_path / "semicolons.csv").write_text("region;industry;year\nUSA;0111;2009\n")
+    with pytest.raises(DataError, match=r"one column, 'region;industry;year': .* separated by ';'"):
+        read_panel(tmp_path / "semicolons.csv", UNIT)
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(DataError, match="cannot be read as CSV"):
         read_panel(tmp_path / "empty.csv", UNIT)

@@ -251,7 +251,7 @@ def read_panel(path: str | Path, unit: Iterable[str], time: str = "year") -> Pan
     kind = SUFFIXES.get(path.suffix.lower())
     if kind is None:
         raise DataError(
-            f"'{path.name}' is no panel that can be read: give .parquet, .csv, .tsv, .csv.gz or .dta."
+            f"'{path.name}' is no panel that can be read: save it as .parquet, .csv, .tsv, .csv.gz or .dta."
         )
     try:
         if kind == "Parquet":
@@ -262,7 +262,12 @@ def read_panel(path: str | Path, unit: Iterable[str], time: str = "year") -> Pan
             frame = _read_csv(path, unit)
     except FileNotFoundError as error:
         raise DataError(f"the panel '{path}' does not exist; correct the path.") from error
-    except (OSError, ValueError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"'{path.name}' is not UTF-8 (byte {error.object[error.start]:#04x} at {error.start}); convert it, from Latin-1 for "
+            f"instance: iconv -f latin1 -t UTF-8 {path.name} > utf8-{path.name}"
+        ) from error
+    except (OSError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"'{path.name}' cannot be read as {kind}: {reason}.") from error
     return make_panel(frame, unit, time, path.name)
@@ -306,6 +311,11 @@ def _read_csv(path: Path, unit: tuple[str, ...]) -> pd.DataFrame:
     """Read a CSV file; the parts of the unit as text in which only an empty cell is missing."""
     separator = "\t" if ".tsv" in path.suffixes else ","
     header = pd.read_csv(path, sep=separator, nrows=0, encoding="utf-8-sig").columns
+    if len(header) == 1 and (found := next((x for x in ";\t|," if x in header[0]), None)):
+        raise DataError(
+            f"'{path.name}' has one column, '{header[0]}': its cells are separated by {found!r}. Separate them by commas, "
+            "with decimal points, or by tabs in a .tsv file."
+        )
     usual = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "."]
     marks = {c: [""] if c in unit else usual for c in header}
     types = {c: "str" for c in unit if c in header}

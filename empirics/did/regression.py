@@ -240,10 +240,15 @@ def require_company(regression: Regression, groups: np.ndarray, usable: np.ndarr
     """
     if (usable & ~detect_singletons(groups)).any():
         return
+    if not usable.any():
+        raise EstimationError(
+            f"{place}: nothing is left to estimate from: the outcome '{regression.outcome}' is zero in all {len(usable):,} "
+            "rows, and PPML leaves out groups that are zero throughout; widen the sample or correct the outcome."
+        )
     positive = " with a positive outcome" if regression.estimator == "PPML" else ""
     raise EstimationError(
         f"{place}: nothing is left to estimate from: every row{positive} is the only one of its group in "
-        f"{' or '.join(regression.fixed_effects)}, if there is any; widen the sample."
+        f"{' or '.join(regression.fixed_effects)}; widen the sample."
     )
 
 

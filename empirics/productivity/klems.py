@@ -39,9 +39,6 @@ PUBLISHED = {
 #: Costs must add up to output within this share of it; published values are rounded to 0.01 million USD or to a million.
 IDENTITY_TOLERANCE = 1e-4
 
-#: Industries of the 63 that are manufacturing.
-MANUFACTURING = tuple(str(k) for k in range(8, 27))
-
 
 def read_us_klems(path: str | Path) -> pd.DataFrame:
     """Read the accounts: the workbook as published (sheet ``Data_63Ind_1963to2023``), or the sheet as CSV or Parquet.

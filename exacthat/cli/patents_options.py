@@ -70,7 +70,7 @@ Keywords = Annotated[
 Every = Annotated[bool, typer.Option("--every", help="Classify patents without a keyword too.")]
 Sample = Annotated[int, typer.Option(min=0, help="Random patents without a keyword to classify.")]
 Seed = Annotated[int, typer.Option(help="Seed of the sample.")]
-Longest = Annotated[int, typer.Option(min=1, help="Characters of the longest text used.")]
+Longest = Annotated[int, typer.Option(min=1, help="Characters above which a text is excluded.")]
 
 Classifier = Annotated[
     ClassifierName, typer.Option(help="embedded: TF-IDF, no network; llm: an OpenAI-compatible endpoint.")
