@@ -7,7 +7,7 @@ from framework.model import Equation, Model
 from framework.sensitivity import elasticities, response
 from framework.solution import Certificate, Solution, Status
 from framework.solve import Problem, register_solver, solve
-from framework.solve.continuation import Path, follow
+from framework.solve.continuation import EquilibriumPath, follow
 from framework.structure import Structure, analyse
 from framework.symbols import base
 
@@ -15,10 +15,10 @@ __all__ = [
     "Certificate",
     "DataError",
     "Equation",
+    "EquilibriumPath",
     "ExacthatError",
     "Model",
     "ModelError",
-    "Path",
     "Problem",
     "ScenarioError",
     "Solution",

@@ -118,6 +118,10 @@ def check(
         str | None, typer.Argument(metavar="[DATA]", help="Data to check the model with.")
     ] = None,
     variant: VariantOption = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option("--picture", metavar="FILE.svg", help="Draw the block graph, with the core marked."),
+    ] = None,
 ) -> None:
     """Show the structure of a model: equations, matching, core, Walras, data needed; with DATA, replicate them."""
     from exacthat.library import CALIBRATED, load_model
@@ -125,11 +129,17 @@ def check(
 
     declared = _choose(load_model(model), variant or [])
     out.print(f"[bold]{declared.name}[/bold]: {declared.title}", highlight=False, soft_wrap=True)
-    out.print(analyse(hat(declared)).to_text(), highlight=False, markup=False, soft_wrap=True)
+    structure = analyse(hat(declared))
+    out.print(structure.to_text(), highlight=False, markup=False, soft_wrap=True)
     if declared.variants:
         show_pairs([(k, ", ".join(v)) for k, v in declared.variants.items()], "variants")
     if data is not None or model in CALIBRATED:
         _replicate(declared, model, data)
+    if picture:
+        from exacthat.structure_figure import save_structure
+
+        save_structure(structure, picture)
+        out.print(f"The block graph is in {picture}", highlight=False)
 
 
 @app.command()

@@ -39,7 +39,7 @@ class Fold:
 
 
 @dataclass
-class Path:
+class EquilibriumPath:
     """Equilibria along a shock.
 
     Attributes
@@ -96,7 +96,7 @@ class Path:
     __str__ = __repr__ = to_text
 
 
-def follow(problem: Problem, *, solutions: int | None = None, steps: int = 200) -> Path:
+def follow(problem: Problem, *, solutions: int | None = None, steps: int = 200) -> EquilibriumPath:
     """Follow the equilibria of a hat model from the baseline while the log shock grows.
 
     Parameters
@@ -111,7 +111,7 @@ def follow(problem: Problem, *, solutions: int | None = None, steps: int = 200) 
 
     Returns
     -------
-    Path
+    EquilibriumPath
 
     References
     ----------
@@ -131,10 +131,10 @@ class _Walk:
 
     def __init__(self, problem: Problem, steps: int) -> None:
         self.problem, self.steps = problem, steps
-        self.path = Path(problem)
+        self.path = EquilibriumPath(problem)
         self.weights = np.append(np.full(problem.size, 1 / max(problem.size, 1)), 1.0)
 
-    def run(self, wanted: int | None) -> Path:
+    def run(self, wanted: int | None) -> EquilibriumPath:
         path = self.path
         first = iterate(self.problem.part(0.0), self.problem.start, _ACCURATE)
         path.work.add_work(first)
