@@ -13,13 +13,20 @@ RESOLUTION = 1e-8
 RATIO = "new/base"
 """Unit of outcomes that are given as the new value over the baseline value."""
 
+RATE = "rate"
+"""Unit of ad-valorem taxes and tariffs: a fraction of the price, shown in percent."""
+
 ACRONYMS = {"gdp": "GDP", "ree": "REE"}
+
+
+def acronyms(name: str) -> str:
+    """Write a name or a key as words: ``ree_price`` is "REE price"."""
+    return " ".join(ACRONYMS.get(word, word) for word in name.replace("_", " ").split())
 
 
 def long_name(array: xr.DataArray) -> str:
     """Return the readable name of an outcome."""
-    words = str(array.attrs.get("long_name") or array.name).replace("_", " ").split()
-    return " ".join(ACRONYMS.get(word, word) for word in words)
+    return acronyms(str(array.attrs.get("long_name") or array.name))
 
 
 def is_ratio(array: xr.DataArray) -> bool:
@@ -30,6 +37,24 @@ def is_ratio(array: xr.DataArray) -> bool:
 def percent(values: xr.DataArray) -> xr.DataArray:
     """Change in percent of a ratio new over base, or of a quantity that is in percent already."""
     return values if values.attrs.get("units") == "percent" else 100 * (values - 1)
+
+
+def unit_shown(array: xr.DataArray) -> str:
+    """Return the unit in which `shown` gives an outcome."""
+    unit = str(array.attrs.get("units", ""))
+    return {RATIO: "percent change", RATE: "percent ad valorem"}.get(unit, unit)
+
+
+def shown(array: xr.DataArray) -> xr.DataArray:
+    """Values to show: changes in percent for ratios, percent for rates, levels for everything else."""
+    if array.attrs.get("units") == RATE:
+        return 100 * array
+    return percent(array) if is_ratio(array) else array
+
+
+def heading(array: xr.DataArray) -> str:
+    """Name of an outcome with the unit in which it is shown."""
+    return ", ".join(filter(None, [long_name(array), unit_shown(array)]))
 
 
 def by_variant(values: xr.DataArray, results: xr.Dataset) -> xr.DataArray:

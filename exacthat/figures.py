@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import functools
 import io
-import math
 import re
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,12 @@ MOST_BARS = 16
 """Rows up to which bars with their values fit on a page; more rows are drawn as marks."""
 
 COLOURS = ("#c9c9c9", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9")
+
+SCALES = ((1.0, "percent", 1e-3), (1e4, "parts per million", 1e-7), (1e7, "parts per billion", 0.0))
+"""Units of changes: factor from percent, name, and the least largest change for which it is taken."""
+
+HARDLY_ANY = 5e-5
+MARK = "\N{DAGGER}"
 
 MARKERS: dict[str, str] = dict(zip(COLOURS, "osD^vP", strict=True))
 
@@ -89,9 +95,9 @@ def draw(results: xr.Dataset) -> list[Plot]:
         Outcome of `exacthat.run`; the rare-earth model gives three figures a scenario: innovation bias
         abroad by sector, real GDP and real consumption by region.
     """
-    plots = []
+    plots, needed = [], {"innovation_bias_abroad", "ree_exporter", "baseline_ree_share"}
     for scenario in results["scenario"].values:
-        if "innovation_bias_abroad" in results and _moves(
+        if needed <= set(results.variables) and _moves(
             results["innovation_bias_abroad"].sel(scenario=scenario)
         ):
             plots.append(_bias_plot(results, str(scenario)))
@@ -114,7 +120,19 @@ def _colours(values: xr.DataArray) -> dict[str, str]:
 
 
 def _setting(results: xr.Dataset, scenario: str) -> str:
-    return str(results["setting"].sel(scenario=scenario).item())
+    return str(results["setting_in_words"].sel(scenario=scenario).item())
+
+
+def _exporter(results: xr.Dataset, scenario: str) -> str:
+    """Name of the region whose exports of rare earths the policy is about."""
+    label = str(results["ree_exporter"].sel(scenario=scenario).item())
+    return "China" if label == "CHN" else label
+
+
+def _hardly_any(results: xr.Dataset, sectors: list[str]) -> list[str]:
+    """Sectors of those given whose rare-earth share is zero to the digits in which shares are published."""
+    share = results["baseline_ree_share"].max("region").sel(sector=sectors)
+    return [str(s) for s in share["sector"].values[(share < HARDLY_ANY).values]]
 
 
 def file_name(*parts: str) -> str:
@@ -135,9 +153,11 @@ def _bias_plot(results: xr.Dataset, scenario: str) -> Plot:
     idle = [str(s) for s in values["sector"].values[~moving.any("variant").values]]
     shown = values.isel(variant=moving.any("sector").values, sector=moving.any("variant").values)
     shown = shown.isel(sector=np.argsort(-shown.max("variant").values, kind="stable"))
+    marked = _hardly_any(results, [str(x) for x in shown["sector"].values])
+    exporter = _exporter(results, scenario)
     note = (
-        "Relative change in A_R/A_L, rare-earth over labour technology, outside China, in percent of the baseline "
-        f"economy, in response to {_setting(results, scenario)}. Regions are weighted by real GDP in the baseline "
+        f"Relative change in A_R/A_L, rare-earth over labour technology, outside {exporter}, in percent of the baseline "
+        f"economy. Response to: {_setting(results, scenario)}. Regions are weighted by nominal GDP in the baseline "
         "economy."
     )
     note += _about_band(results)
@@ -145,9 +165,14 @@ def _bias_plot(results: xr.Dataset, scenario: str) -> Plot:
         note += f" Not shown because nothing changes: {', '.join(fixed)} technology."
     if idle:
         note += f" Sectors without a change are not shown: {', '.join(idle)}."
-    colours = _colours(values)
-    figure = _chart(shown, "sector", colours, _band(results, "innovation_bias_abroad", scenario, shown))
-    title = f"Change in the innovation bias outside China: {scenario}"
+    if marked:
+        note += (
+            f" {MARK} and hollow bars: the sector's rare-earth share is zero to four digits, so that its bias has no "
+            "effect on anything else."
+        )
+    band = _band(results, "innovation_bias_abroad", scenario, shown)
+    figure = _chart(shown, "sector", _colours(values), band, marked)
+    title = f"Change in the innovation bias outside {exporter}: {scenario}"
     return Plot(file_name("innovation-bias", scenario), title, note, scenario, figure)
 
 
@@ -156,7 +181,7 @@ def _regional_plot(results: xr.Dataset, key: str, scenario: str) -> Plot:
     array = results[key]
     values = by_variant(percent(array.sel(scenario=scenario)), results)
     name = long_name(array)
-    note = f"Relative change in {name}, in percent of the baseline economy, in response to {_setting(results, scenario)}."
+    note = f"Relative change in {name}, in percent of the baseline economy. Response to: {_setting(results, scenario)}."
     note += _about_band(results)
     colours = _colours(values)
     title = f"Effect on {name}: {scenario}"
@@ -183,20 +208,24 @@ def _about_band(results: xr.Dataset) -> str:
     )
 
 
-def power_of_unit(largest: float) -> int:
-    """Power of ten (0, -3, -6, ...) of the unit in which values up to `largest` percent read well."""
-    return 0 if largest >= 0.01 or largest == 0 else 3 * math.floor((math.log10(largest) + 2) / 3)
+def scale_of(largest: float) -> tuple[float, str]:
+    """Factor and name of the unit in which changes up to `largest` percent read well."""
+    return next(((f, name) for f, name, least in SCALES if largest >= least or largest == 0), SCALES[-1][:2])
 
 
 def _chart(
-    values: xr.DataArray, dim: str, colours: dict[str, str], band: list[np.ndarray] | None = None
+    values: xr.DataArray,
+    dim: str,
+    colours: dict[str, str],
+    band: list[np.ndarray] | None = None,
+    marked: Sequence[str] = (),
 ) -> Figure:
-    """Draw changes in percent: a row for each label of `dim`, a bar or a mark for each variant, a line for its band."""
+    """Draw changes: a row for each label of `dim`, a bar or a mark for each variant, a line for its band."""
     variants, labels = [str(v) for v in values["variant"].values], [str(x) for x in values[dim].values]
     data = np.where(abs(values) > RESOLUTION, values.transpose("variant", dim).values, 0.0)
-    power = power_of_unit(float(abs(data).max(initial=0.0)))
-    data = data / 10.0**power
-    ends = [data, data] if band is None else [end / 10.0**power for end in band]
+    factor, unit = scale_of(float(abs(data).max(initial=0.0)))
+    data = data * factor
+    ends = [data, data] if band is None else [end * factor for end in band]
     wide = len(labels) <= MOST_BARS
     row = len(variants) + 0.9 if wide else 1.0
     centre = np.arange(len(labels)) * row
@@ -208,19 +237,21 @@ def _chart(
         axes = figure.add_subplot()
         for k, variant in enumerate(variants):
             place = centre + (k - (len(variants) - 1) / 2 if wide else 0)
-            (_bars if wide else _marks)(axes, place, data[k], colours[variant], variant)
-            if wide:
+            if not wide:
+                _marks(axes, place, data[k], colours[variant], variant)
+            else:
+                _bars(axes, place, data[k], colours[variant], variant, [x in marked for x in labels])
                 _write_values(axes, place, data[k], ends[0][k], ends[1][k])
             if band is not None:
                 axes.hlines(place, ends[0][k], ends[1][k], color="#333333", linewidth=0.6, zorder=5)
-        axes.set_yticks(centre, [textwrap.fill(label, NAME_WIDTH) for label in labels])
+        names = [f"{label} {MARK}" if label in marked else label for label in labels]
+        axes.set_yticks(centre, [textwrap.fill(name, NAME_WIDTH) for name in names])
         axes.set_ylim(row * (len(labels) - 0.4), -0.6 * row)
         axes.axvline(0, color="#333333", linewidth=0.6, zorder=3)
         axes.grid(axis="x" if wide else "both", zorder=0)
         axes.set_xlim(*_limits(np.concatenate([data, *ends])))
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}".replace("-", "\N{MINUS SIGN}")))
-        unit = "percent" if power == 0 else rf"$10^{{{power}}}$ percent"
         axes.set_xlabel(f"change from the baseline, {unit}")
         if len(variants) > 1:
             figure.legend(loc="outside upper center", ncols=len(variants), handlelength=1, columnspacing=1.2)
@@ -230,9 +261,14 @@ def _chart(
     return figure
 
 
-def _bars(axes: Axes, place: np.ndarray, data: np.ndarray, colour: str, variant: str) -> None:
+def _bars(
+    axes: Axes, place: np.ndarray, data: np.ndarray, colour: str, variant: str, hollow: Sequence[bool]
+) -> None:
     """Draw the bars of one variant."""
-    axes.barh(place, data, height=0.92, color=colour, label=variant, zorder=2)
+    bars = axes.barh(place, data, height=0.92, color=colour, label=variant, zorder=2)
+    for bar, empty in zip(bars, hollow, strict=True):
+        if empty:
+            bar.set(facecolor="white", edgecolor=colour, linewidth=0.6, height=0.8)
 
 
 def _write_values(axes: Axes, place: np.ndarray, data: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:

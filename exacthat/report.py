@@ -15,9 +15,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from exacthat import summary
-from exacthat.display import by_variant, is_ratio, long_name
+from exacthat.display import by_variant, heading, is_ratio, long_name, shown, unit_shown
 from exacthat.figures import Plot
+from exacthat.ree import has_ree, reading
 from exacthat.summary import Table
+from exacthat.wording import variants_in_words
 from framework.sets import root_of
 
 if TYPE_CHECKING:
@@ -53,7 +55,13 @@ def render(outcome: Outcome, plots: list[Plot]) -> str:
     return environment.get_template("report.html").render(
         attrs=results.attrs,
         scenarios=[_scenario(results, name, plots) for name in scenarios],
-        settings=dict(zip(scenarios, map(str, results["setting"].values), strict=True)),
+        settings=[
+            (name, str(results["setting"].values[k]), str(results["setting_in_words"].values[k]))
+            for k, name in enumerate(scenarios)
+        ],
+        variants=variants_in_words(outcome.model),
+        reading=_reading(outcome),
+        cushioning=results["cushioning_index"].attrs["description"] if summary.cushioned(results) else "",
         sentences={name: sentences(results, name) for name in scenarios},
         scalars=_scalars(results),
         sector_tables=_sector_tables(results, scenarios),
@@ -74,11 +82,11 @@ def render(outcome: Outcome, plots: list[Plot]) -> str:
 def sentences(results: xr.Dataset, scenario: str) -> list[str]:
     """Say between which bounds each headline outcome lies in a scenario, and where."""
     out = []
-    shown = [(results, key) for key in summary.headlines(results)]
-    shown += [(part, "cushioning_index") for part in _cushioned(results)]
-    for part, key in shown:
+    chosen = [(results, key) for key in summary.headlines(results)]
+    chosen += [(part, "cushioning_index") for part in summary.cushioned(results)]
+    for part, key in chosen:
         array = part[key]
-        values = by_variant(summary.shown(array).sel(scenario=scenario), part)
+        values = by_variant(shown(array).sel(scenario=scenario), part)
         if not np.isfinite(values).all():
             continue
         (dim,) = (d for d in values.dims if d != "variant")
@@ -87,16 +95,18 @@ def sentences(results: xr.Dataset, scenario: str) -> list[str]:
             end = values.stack(all=list(values.dims))[at]
             place = ", ".join(filter(None, [str(end[dim].item()), str(end["variant"].item())]))
             ends.append(f"{summary.cell(float(end))} ({place})")
-        unit = "percent" if is_ratio(array) else summary.unit_shown(array)
-        out.append(f"{long_name(array)} between {ends[0]} and {ends[1]} {unit}".removesuffix(" 1").rstrip())
+        unit = "percent" if is_ratio(array) else unit_shown(array)
+        out.append(f"{long_name(array)} between {ends[0]} and {ends[1]} {unit}".rstrip())
     return out
 
 
-def _cushioned(results: xr.Dataset) -> list[xr.Dataset]:
-    """Return the results under endogenous technology, if they have a cushioning index."""
-    if "cushioning_index" not in results or results.sizes["technology"] == 1:
+def _reading(outcome: Outcome) -> list[str]:
+    """Return what a reader has to know of the baseline, for each exporter that a scenario names."""
+    data, results = outcome.baseline.data, outcome.results
+    if "ree_exporter" not in results.coords or not has_ree(data):
         return []
-    return [results.drop_sel(technology="exogenous")]
+    exporters = dict.fromkeys(map(str, results["ree_exporter"].values))
+    return list(dict.fromkeys(sentence for name in exporters for sentence in reading(data, name)))
 
 
 def assumptions(model: str) -> list[dict[str, Any]]:
@@ -112,10 +122,8 @@ def _scenario(results: xr.Dataset, name: str, plots: list[Plot]) -> dict[str, An
     for dim in single:
         for key in [*summary.headlines(results), *summary.keys_over(results, dim)]:
             if dim in results[key].dims and key not in {t[0] for t in tables}:
-                tables.append((key, summary.table(results, [key], dim, name, long_name(results[key]))))
-    for part in _cushioned(results):
-        table = summary.table(part, ["cushioning_index"], "region", name, "cushioning index")
-        tables.append(("cushioning_index", table))
+                tables.append((key, summary.table(results, [key], dim, name, heading(results[key]))))
+    tables += [("cushioning_index", t) for t in summary.cushioning(results, name)]
     return {
         "name": name,
         "figures": [
@@ -192,7 +200,7 @@ def _sector_tables(results: xr.Dataset, scenarios: list[str]) -> list[tuple[str,
     """Outcomes by sector and region, for every case."""
     return [
         (
-            long_name(results[key]),
+            heading(results[key]),
             [
                 summary.sector_table(results, key, scenario, str(variant))
                 for scenario in scenarios

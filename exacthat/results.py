@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -14,12 +14,24 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from exacthat.display import long_name
+from exacthat.ree import has_ree, real_gdp_without_markup
+from exacthat.wording import setting_in_words
+
 if TYPE_CHECKING:
     from exacthat.library import Baseline
-    from exacthat.scenario import Case, Scenario, Study
+    from exacthat.scenario import Case, Study
     from framework import Model, Solution
 
 ENGINE = "h5netcdf"
+
+CUSHIONING = (
+    "Part of the change in real consumption under exogenous technology that the response of technology takes away: "
+    "1 is all of it, 0 none of it, a negative value means that technology makes the change larger. Where a region "
+    "gains, a positive value is a smaller gain."
+)
+
+CHECK_UNIT = "relative where the check is a residual or a gap, in logs where it is a step, else in the unit of what is checked"
 
 
 def assemble(
@@ -34,9 +46,12 @@ def assemble(
         new level; an outcome that a variant does not have is missing there and says so in `comment`. With
         an ``exogenous`` technology, ``cushioning_index``. The certificate is in ``certificate_value``,
         ``certificate_bound`` and ``certificate_passed`` over (scenario, variant groups, check). The coordinate ``setting`` says what each
-        scenario sets. Provenance is in the attributes; ``variant_groups``, ``parameters`` and ``provenance`` are JSON.
+        scenario sets, as in a file, ``setting_in_words`` the same with units; the label of each named element of the
+        model is a coordinate of its name. With rare earths, ``baseline_ree_share`` and
+        ``real_gdp_without_markup`` (`exacthat.ree`). Provenance is in the attributes; ``variant_groups``, ``parameters`` and ``provenance`` are JSON.
     """
     groups = list(model.variants)
+    names = list(dict.fromkeys(case.scenario for case in cases))
     outcomes = combine([s.outcomes for s in solutions], cases, groups)
     results = outcomes.merge(combine([_certificate(s) for s in solutions], cases, groups))
     results["status"] = combine([xr.Dataset({"status": str(s.status)}) for s in solutions], cases, groups)[
@@ -48,14 +63,39 @@ def assemble(
         and "real_consumption" in results
     ):
         results["cushioning_index"] = cushioning_index(results["real_consumption"])
-    results = results.assign_coords(setting=("scenario", [_setting(scenario) for scenario in study.scenario]))
+    settings = {scenario.name: scenario.settings for scenario in study.scenario}
+    coords = {
+        "setting": [_setting(settings[name]) for name in names],
+        "setting_in_words": [setting_in_words(settings[name], outcomes) for name in names],
+        **_elements(cases, solutions, names),
+    }
+    results = results.assign_coords({key: ("scenario", words) for key, words in coords.items()})
+    if "ree_share" in outcomes and "ree_share" in baseline.data:
+        share = baseline.data["ree_share"].rename("baseline_ree_share")
+        results["baseline_ree_share"] = share.assign_attrs(
+            long_name="ree share of value added at the baseline", units="fraction of value added"
+        )
+        if has_ree(baseline.data) and {"real_gdp", "ree_use"} <= set(results):
+            results["real_gdp_without_markup"] = real_gdp_without_markup(results, baseline.data)
+    for array in results.data_vars.values():
+        array.attrs["long_name"] = long_name(array)
     results.attrs = _provenance(study, model, solutions, baseline)
     return results
 
 
-def _setting(scenario: Scenario) -> str:
+def _elements(
+    cases: Sequence[Case], solutions: Sequence[Solution], names: Sequence[str]
+) -> dict[str, list[str]]:
+    """Label of each named element of the model in each scenario, where every solution has it."""
+    found = [solution.provenance.get("elements", {}) for solution in solutions]
+    common = [key for key in found[0] if all(key in each for each in found)] if found else []
+    chosen = {case.scenario: each for case, each in zip(cases, found, strict=True)}
+    return {key: [str(chosen[name][key]) for name in names] for key in common}
+
+
+def _setting(settings: Mapping[str, Any]) -> str:
     """Return what a scenario sets, as it is written in a file."""
-    return ", ".join(f"{key} = {_written(value)}" for key, value in scenario.settings.items())
+    return ", ".join(f"{key} = {_written(value)}" for key, value in settings.items())
 
 
 def _written(value: Any) -> str:
@@ -81,8 +121,8 @@ def cushioning_index(real_consumption: xr.DataArray) -> xr.DataArray:
     index = (1 - change / fixed.where(fixed != 0)).transpose(*real_consumption.dims)
     return index.assign_attrs(
         long_name="cushioning index",
-        units="1",
-        description="one minus the change of real consumption over its change under exogenous technology",
+        units="fraction of the change offset",
+        description=CUSHIONING,
         comment="no value where consumption does not change under exogenous technology",
     )
 
@@ -119,8 +159,8 @@ def _certificate(solution: Solution) -> xr.Dataset:
     flags = {"flag_values": [0.0, 1.0], "flag_meanings": "failed passed"}
     return xr.Dataset(
         {
-            "certificate_value": ("check", value, {"units": "1"}),
-            "certificate_bound": ("check", bound, {"units": "1"}),
+            "certificate_value": ("check", value, {"description": CHECK_UNIT}),
+            "certificate_bound": ("check", bound, {"description": CHECK_UNIT}),
             "certificate_passed": ("check", passed, flags),
         },
         coords={"check": list(checks)},

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import xarray as xr
 
-from exacthat.display import RESOLUTION, by_variant, is_ratio, long_name, number, percent
+from exacthat.display import RESOLUTION, by_variant, heading, number, shown, unit_shown
 
 HEADLINES = ("real_gdp", "real_consumption")
 
@@ -63,16 +63,6 @@ def cell(value: float, resolution: float = RESOLUTION) -> str:
     return "0" if abs(value) < resolution else number(value)
 
 
-def unit_shown(array: xr.DataArray) -> str:
-    """Return the unit in which `shown` gives an outcome."""
-    return "percent change" if is_ratio(array) else str(array.attrs.get("units", ""))
-
-
-def shown(array: xr.DataArray) -> xr.DataArray:
-    """Values to show: changes in percent for ratios, levels for everything else."""
-    return percent(array) if is_ratio(array) else array
-
-
 def cells(results: xr.Dataset, key: str, *dims: str, **at: str) -> list[list[str]]:
     """Write an outcome over two dims: each value, with its band in brackets where it has one."""
     names = [n for n in (key, f"{key}_lower", f"{key}_upper") if n in results]
@@ -91,11 +81,26 @@ def table(results: xr.Dataset, keys: Sequence[str], dim: str, scenario: str, tit
     for key in keys:
         array = results[key]
         variants = by_variant(array, results)["variant"].values
-        columns.append((_heading(array), [str(v) for v in variants]))
+        columns.append((heading(array), [str(v) for v in variants]))
         written.extend(cells(results, key, "variant", dim, scenario=scenario))
     labels = [str(x) for x in results[dim].values]
     rows = [(label, [column[k] for column in written]) for k, label in enumerate(labels)]
     return Table(title or scenario, dim.replace("_", " "), columns, rows)
+
+
+def cushioned(results: xr.Dataset) -> list[xr.Dataset]:
+    """Return the results under endogenous technology, if they have a cushioning index."""
+    if "cushioning_index" not in results or results.sizes["technology"] == 1:
+        return []
+    return [results.drop_sel(technology="exogenous")]
+
+
+def cushioning(results: xr.Dataset, scenario: str, title: str = "") -> list[Table]:
+    """The cushioning index in one scenario; empty without one."""
+    key = "cushioning_index"
+    return [
+        table(part, [key], "region", scenario, title or heading(part[key])) for part in cushioned(results)
+    ]
 
 
 def scalar_table(results: xr.Dataset, key: str) -> Table:
@@ -104,13 +109,7 @@ def scalar_table(results: xr.Dataset, key: str) -> Table:
     written = cells(results, key, "scenario", "variant")
     rows = list(zip(map(str, results["scenario"].values), written, strict=True))
     columns = [("", [str(v) for v in variants])]
-    return Table(_heading(results[key]), "scenario", columns, rows)
-
-
-def _heading(array: xr.DataArray) -> str:
-    """Name of an outcome, with its unit unless it is the percent change that every table has."""
-    unit = unit_shown(array)
-    return long_name(array) + (f", {unit}" if unit not in {"", "1", "percent change"} else "")
+    return Table(heading(results[key]), "scenario", columns, rows)
 
 
 def sector_table(results: xr.Dataset, key: str, scenario: str, variant: str) -> Table:

@@ -27,7 +27,7 @@ def armington() -> Model:
     L = m.exogenous("L", [region], "labour")
     lam = m.exogenous("lam", [region], "technology", latex=r"\lambda")
     d = m.exogenous("d", [importer, exporter], "trade cost")
-    D = m.exogenous("D", [region], "deficit", level=True)
+    D = m.exogenous("D", [region], "deficit", level=True, unit="million USD")
 
     with m.block("trade"):
         m.define(P[n], Sum(lam[j] * (w[j] * d[n, j]) ** (-theta), j) ** (-1 / theta))

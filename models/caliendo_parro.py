@@ -36,7 +36,7 @@ def _declare(m: Model) -> None:
     m.fundamental("Ybar", [], "world labour income", latex=r"\bar Y")
     m.exogenous("lam", cell, "technology", latex=r"\lambda")
     m.exogenous("d", pair, "trade cost")
-    m.exogenous("tau", pair, "tariff", level=True, lower=-1.0, latex=r"\tau")
+    m.exogenous("tau", pair, "tariff", level=True, lower=-1.0, unit="rate", latex=r"\tau")
     m.exogenous("L", [region], "labour")
     m.exogenous("D", [region], "deficit", level=True, unit="million USD")
     m.variable("w", [region], "wage")

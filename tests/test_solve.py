@@ -342,7 +342,7 @@ def test_a_price_at_which_exports_would_be_negative_names_the_bound():
         "it must not be below 0: no economy within its bounds can reach what was asked; ask for less" in text
     )
     assert "asked: 'ree_price_ratio' from 1 to 100" in text
-    assert "ok      residual of 'ree market'" in text
+    assert "ok      residual of 'REE market'" in text
     assert "FAILED  'ree_exports' at least its bound" in text
 
 

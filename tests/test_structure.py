@@ -283,7 +283,7 @@ NOT_SQUARE = {
     "numeraire written as a condition": numeraire_as_condition,
     "one indexed equation too few": lambda: without(armington(), "price index"),
     "one equation too few, several variables": lambda: without(armington_by_conditions(), "budget"),
-    "one scalar equation too few": lambda: without(rare_earths(), "ree market"),
+    "one scalar equation too few": lambda: without(rare_earths(), "REE market"),
     "one too many and one too few": two_at_fault,
     "freed without fixing": freed_without_fixing,
     "fixed without freeing": fixed_without_freeing,

@@ -243,14 +243,20 @@ def _write(outcome: Outcome, folder: Path, force: bool) -> None:
 
 
 def _summarise(outcome: Outcome) -> None:
-    """Print one table for each headline outcome."""
+    """Print what is solved, one table for each headline outcome, and what the words mean."""
     from exacthat import summary
+    from exacthat.display import acronyms, heading
+    from exacthat.wording import variants_in_words
 
     results = outcome.results
     scenarios = [str(name) for name in results["scenario"].values]
+    show_pairs(list(zip(scenarios, map(str, results["setting_in_words"].values), strict=True)))
     for key in summary.headlines(results):
         (dim,) = {*map(str, results[key].dims)} - {*summary.case_dims(results)}
         tables = [summary.table(results, [key], dim, scenario) for scenario in scenarios]
-        show_outcome(
-            f"{summary.long_name(results[key])}, {summary.unit_shown(results[key])}".rstrip(", "), tables
-        )
+        show_outcome(heading(results[key]), tables)
+    notes = list(variants_in_words(outcome.model).items())
+    if tables := [t for name in scenarios for t in summary.cushioning(results, name, name)]:
+        show_outcome(heading(results["cushioning_index"]), tables)
+        notes.append((acronyms("cushioning_index"), results["cushioning_index"].attrs["description"]))
+    show_pairs(notes)

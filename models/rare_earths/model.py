@@ -87,10 +87,20 @@ def _declare_data(m: Model, region, sector) -> None:
     m.fundamental("Ybar", [], "world factor income", latex=r"\bar Y")
     m.exogenous("lam", [region, sector], "technology", latex=r"\lambda")
     m.exogenous("d", [importer, exporter, sector], "trade cost")
-    m.exogenous("tau", [importer, exporter, sector], "tariff", level=True, lower=-1.0, latex=r"\tau")
+    m.exogenous(
+        "tau", [importer, exporter, sector], "tariff", level=True, lower=-1.0, unit="rate", latex=r"\tau"
+    )
     m.exogenous("L", [region], "labour")
     m.exogenous("R", [region], "ree endowment", observed=True, unit=REE_UNIT)
-    m.exogenous("t", [], "export tax", level=True, lower=-1.0, description="ad-valorem tax on REE exports")
+    m.exogenous(
+        "t",
+        [],
+        "export tax",
+        level=True,
+        lower=-1.0,
+        unit="rate",
+        description="ad-valorem tax on REE exports",
+    )
     m.exogenous("D", [region], "deficit", level=True, unit="million USD")
 
 
@@ -125,6 +135,7 @@ def _declare_variables(m: Model, region, sector) -> None:
         level=True,
         lower=0.0,
         latex="z^X",
+        unit="new over baseline",
         description="net REE exports, new over baseline",
     )
     m.variable(
@@ -201,11 +212,11 @@ def _ree_market(m: Model) -> None:
     C = m.sets["region"].element("CHN", "ree_exporter")
     U = m.sets["region"].element("USA", "numeraire_region")
     q, qW, r, R, t, XR = (m[v] for v in ("q", "qW", "r", "R", "t", "XR"))
-    with m.block("ree market"):
+    with m.block("REE market"):
         m.define(q[i], qW * (1 + t) ** (-KroneckerDelta(i, C)))
         m.define(r[i, s], (m["beta"] - 1) / m["beta"] * m["omega"][i, s] * m["V"][i, s] / q[i])
         m.define(XR, R[C] - Sum(r[C, s], s))
-        m.equate("ree market", Sum(R[i], i), Sum(r[i, s], i, s))
+        m.equate("REE market", Sum(R[i], i), Sum(r[i, s], i, s))
         m.define(m["zX"], XR / base(XR))
         m.define(m["zq"], qW / m["w"][U])
     m.normalise(qW, 1)
