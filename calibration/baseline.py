@@ -12,6 +12,7 @@ import xarray as xr
 from calibration.consistency import check_baseline
 from calibration.io_table import as_region, empty_cells, goods_accounts, value_added
 from calibration.parameters import Parameters, default_parameters
+from framework.errors import DataError
 
 
 def _share(part: xr.DataArray, total: xr.DataArray) -> xr.DataArray:
@@ -135,7 +136,7 @@ def recalibrate(base: xr.Dataset, parameters: Parameters) -> xr.Dataset:
     Raises
     ------
     DataError
-        If a label has no parameter.
+        If a label has no parameter, or if no sector uses rare earths.
     """
     base = base.copy()
     regions, sectors = base.indexes["region"], base.indexes["sector"]
@@ -149,6 +150,11 @@ def recalibrate(base: xr.Dataset, parameters: Parameters) -> xr.Dataset:
     base["export_tax"] = 0.0
     beta = base.variety_elasticity
     ree_cost = base.ree_share * added * (beta - 1) / beta
+    if not float(ree_cost.sum()) > 0:
+        raise DataError(
+            "no sector uses rare earths: parameter 'ree_share' is zero wherever there is value added, so that there is "
+            'no market for a policy to act on; give a sector a share above zero, as in ree_share = { "Machinery" = 0.001 }.'
+        )
     base["ree_endowment"] = parameters.endowment_share(regions) * ree_cost.sum()
     labour_income = ((1 - base.ree_share) * added * (beta - 1) / beta).sum("sector")
     research_income = added.sum("sector") / beta

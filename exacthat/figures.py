@@ -171,7 +171,7 @@ def _bias_plot(results: xr.Dataset, scenario: str) -> Plot:
             "effect on anything else."
         )
     band = _band(results, "innovation_bias_abroad", scenario, shown)
-    figure = _chart(shown, "sector", _colours(values), band, marked)
+    figure = _chart(shown, "$A_R/A_L$", "sector", _colours(values), band, marked)
     title = f"Change in the innovation bias outside {exporter}: {scenario}"
     return Plot(file_name("innovation-bias", scenario), title, note, scenario, figure)
 
@@ -185,7 +185,7 @@ def _regional_plot(results: xr.Dataset, key: str, scenario: str) -> Plot:
     note += _about_band(results)
     colours = _colours(values)
     title = f"Effect on {name}: {scenario}"
-    figure = _chart(values, "region", colours, _band(results, key, scenario, values))
+    figure = _chart(values, name, "region", colours, _band(results, key, scenario, values))
     return Plot(file_name(key, scenario), title, note, scenario, figure)
 
 
@@ -215,6 +215,7 @@ def scale_of(largest: float) -> tuple[float, str]:
 
 def _chart(
     values: xr.DataArray,
+    name: str,
     dim: str,
     colours: dict[str, str],
     band: list[np.ndarray] | None = None,
@@ -244,15 +245,15 @@ def _chart(
                 _write_values(axes, place, data[k], ends[0][k], ends[1][k])
             if band is not None:
                 axes.hlines(place, ends[0][k], ends[1][k], color="#333333", linewidth=0.6, zorder=5)
-        names = [f"{label} {MARK}" if label in marked else label for label in labels]
-        axes.set_yticks(centre, [textwrap.fill(name, NAME_WIDTH) for name in names])
+        written = [f"{label} {MARK}" if label in marked else label for label in labels]
+        axes.set_yticks(centre, [textwrap.fill(words, NAME_WIDTH) for words in written])
         axes.set_ylim(row * (len(labels) - 0.4), -0.6 * row)
         axes.axvline(0, color="#333333", linewidth=0.6, zorder=3)
         axes.grid(axis="x" if wide else "both", zorder=0)
         axes.set_xlim(*_limits(np.concatenate([data, *ends])))
         axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}".replace("-", "\N{MINUS SIGN}")))
-        axes.set_xlabel(f"change from the baseline, {unit}")
+        axes.set_xlabel(f"change of {name} from the baseline, {unit}", wrap=True)
         if len(variants) > 1:
             figure.legend(loc="outside upper center", ncols=len(variants), handlelength=1, columnspacing=1.2)
         # Laying out again at every save would move everything by rounding, so that files would differ.
@@ -292,4 +293,4 @@ def _limits(data: np.ndarray) -> tuple[float, float]:
     """Return the ends of the axis: zero and every bar, with room for the value beside a bar."""
     low, high = min(0.0, float(data.min(initial=0.0))), max(0.0, float(data.max(initial=0.0)))
     span = (high - low) or 1.0
-    return low - span * (0.2 if low < 0 else 0.02), high + span * (0.2 if high > 0 else 0.02)
+    return low - span * (0.28 if low < 0 else 0.02), high + span * (0.28 if high > 0 else 0.02)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import sys
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import xarray as xr
 import calibration
 from exacthat.scenario import Study
 from exacthat.tables import fill
-from framework.errors import DataError, ModelError, ScenarioError, did_you_mean
+from framework.errors import DataError, ExacthatError, ModelError, ScenarioError, did_you_mean
 from framework.symbols import Kind
 from models import MODELS
 
@@ -63,15 +64,15 @@ def load_model(reference: str, folder: Path | None = None) -> Model:
     Parameters
     ----------
     reference : str
-        Name in `models.MODELS`, or path of a ``.py`` file that has a `Model`, or a function without arguments
-        that returns one, under the name ``model``.
+        Name in `models.MODELS`, or path of a ``.py`` file with one `Model`. A file with several, or one that makes its
+        model in a function without arguments, has it under the name ``model``.
     folder : Path, optional
         Folder to which a relative path refers.
 
     Raises
     ------
     ModelError
-        No such model or file, or the file has no `model`. Errors of the file's own code are passed on.
+        No such model or file, the file has no model or several, or its code fails: the message names its line.
     """
     if reference in MODELS:
         return MODELS[reference]()
@@ -87,9 +88,37 @@ def load_model(reference: str, folder: Path | None = None) -> Model:
 
 
 def _model_of_file(path: Path) -> Model:
-    """Run a user's model file and take its `model`."""
+    """Run a user's model file and take its model."""
     from framework import Model
 
+    found = _run_file(path)
+    if "model" not in found:
+        models = {name: value for name, value in found.items() if isinstance(value, Model)}
+        if len({id(m) for m in models.values()}) == 1:
+            return next(iter(models.values()))
+        if models:
+            raise ModelError(
+                f"model file '{path}' has {len(models)} models ({', '.join(models)}); say which one to take: "
+                f"model = {next(iter(models))}"
+            )
+        raise ModelError(
+            f"model file '{path}' has no model; make a Model in it, or name the function that builds it 'model'."
+            f"{did_you_mean('model', found)}"
+        )
+    model = found["model"]
+    if not isinstance(model, Model):
+        raise ModelError(f"'model' in '{path}' is {type(model).__name__}; it must be, or return, a Model.")
+    return model
+
+
+def _run_file(path: Path) -> dict[str, Any]:
+    """Names that a user's file defines; a function `model` is called, and stands for what it returns.
+
+    Raises
+    ------
+    ModelError
+        The code fails; the message has the line of the file and what went wrong there.
+    """
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
         raise ModelError(f"model file '{path}' cannot be loaded as Python code.")
@@ -97,17 +126,35 @@ def _model_of_file(path: Path) -> Model:
     sys.path.insert(0, str(path.parent.resolve()))
     try:
         spec.loader.exec_module(module)
+        found = dict(vars(module))
+        if callable(found.get("model")):
+            found["model"] = found["model"]()
+    except (Exception, SystemExit) as error:
+        raise ModelError(_where_it_failed(path, error)) from error
     finally:
         sys.path.pop(0)
-    if not hasattr(module, "model"):
-        raise ModelError(
-            f"model file '{path}' has no 'model'; name your Model, or the function that builds it, model."
-            f"{did_you_mean('model', vars(module))}"
-        )
-    model = module.model() if callable(module.model) else module.model
-    if not isinstance(model, Model):
-        raise ModelError(f"'model' in '{path}' is {type(model).__name__}; it must be, or return, a Model.")
-    return model
+    return found
+
+
+def _where_it_failed(path: Path, error: BaseException) -> str:
+    """Say on which line of a user's file, or of one beside it, an error came up, and which error it is."""
+    kind = type(error).__name__
+    what = str(error) if isinstance(error, ExacthatError) else f"{kind}: {error}".removesuffix(": ")
+    if isinstance(error, SyntaxError) and error.filename:
+        what = f"{kind}: {error.msg}"
+        return _at_line(Path(error.filename), error.lineno, error.text or "", what)
+    folder, own = path.parent.resolve(), path.resolve()
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).parent == folder]
+    if not frames:
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).resolve() == own]
+    if not frames:
+        return f"model file '{path}': {what}"
+    return _at_line(Path(frames[-1].filename), frames[-1].lineno, frames[-1].line or "", what)
+
+
+def _at_line(path: Path, number: int | None, code: str, what: str) -> str:
+    where = f"model file '{path.name}', line {number}"
+    return f"{where}: {what}" + (f"\n    {code.strip()}" if code.strip() else "")
 
 
 def load_baseline(model: Model, study: Study, data: str | None = None) -> Baseline:

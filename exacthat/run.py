@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import xarray as xr
 
 from exacthat.bands import DRAWS, with_bands
@@ -17,10 +18,14 @@ from exacthat.scenario import Case, Study, default_study, plan, read_study
 from exacthat.tables import about, before, shock
 from framework import Model, Problem, Solution, compile_model, hat, solve
 from framework.errors import DataError, SolveError
+from framework.solve.outcomes import variables
 from framework.symbols import Kind
 
 if TYPE_CHECKING:
     from framework import Structure, System
+
+SLACK = 1e-9
+"""Share of a quantity by which rounding may take it below its bound."""
 
 Track = Callable[[Sequence[Case]], Iterable[Case]]
 Choice = tuple[tuple[str, str], ...]
@@ -143,7 +148,9 @@ def _solve_case(case: Case, study: Study, system: System, data: xr.Dataset, repo
     given = {d.key: d for d in system.model.of_kind(Kind.EXOGENOUS)}
     shocks = _shocks(case, study, system, data)
     try:
-        solution = solve(system.bind(data, shocks, case.elements))
+        problem = system.bind(data, shocks, case.elements)
+        require_feasible(problem, study.parameters)
+        solution = solve(problem)
     except (DataError, SolveError) as error:
         raise type(error)(f"{case.label}: {error}\nNo results are reported.") from error
     fixed = {
@@ -151,3 +158,38 @@ def _solve_case(case: Case, study: Study, system: System, data: xr.Dataset, repo
         for key in sorted((reported & given.keys()) - {*map(str, solution.outcomes)})
     }
     return replace(solution, outcomes=solution.outcomes.assign(fixed))
+
+
+def require_feasible(problem: Problem, parameters: Iterable[str] = ()) -> None:
+    """Check that the baseline itself respects the bounds of the model, so that no shock is blamed for the data.
+
+    Parameters
+    ----------
+    problem : Problem
+        Of a model in hats.
+    parameters : iterable of str
+        Parameters that the user set, named in the message.
+
+    Raises
+    ------
+    DataError
+        With the quantity, its baseline value and its bound.
+    """
+    before, model = problem.unshocked, problem.system.model
+    bounded = [d for d in model.of_kind(Kind.VARIABLE) if d.level and d.lower is not None]
+    with np.errstate(all="ignore"):
+        levels = variables(before, before.start, [d.symbol for d in bounded])
+    for decl in bounded:
+        value, lower = levels[decl.symbol], float(decl.lower or 0.0)
+        below = value < lower - SLACK * max(1.0, float(np.abs(value).max(initial=0.0)))
+        if not below.any():
+            continue
+        cell = tuple(int(k) for k in np.argwhere(below)[0])
+        chosen = "; ".join(f"{name} is '{label}'" for name, label in problem.bound.elements.items())
+        given = f"; this study sets {', '.join(parameters)}" if parameters else ""
+        raise DataError(
+            f"before any shock '{decl.key}' is {value[cell]:.6g}{f' {decl.unit}' if decl.unit else ''}"
+            f"{problem.bound.at(decl, cell)}, but must not be below "
+            f"{lower:g}: the baseline data cannot be an equilibrium of this model, whatever the shock. Correct the data "
+            f"or the parameters they are made with{given}.{f' ({chosen}.)' if chosen else ''}"
+        )

@@ -22,6 +22,7 @@ from framework.symbols import Declaration, Kind
 
 if TYPE_CHECKING:
     from framework.compile.system import System
+    from framework.model import Model
 
 Labels = dict[str, list]
 
@@ -79,7 +80,7 @@ def bind_inputs(
             raise DataError(f"{name} must be a dict {{name: value}}, not {given!r}")
     labels = _labels(system, data)
     bound = Bound(labels, *_elements(system, labels, elements))
-    reader = _Reader(bound, data, system.model.name)
+    reader = _Reader(bound, data, system.model)
     _check_shock_names(system, shocks)
     for decl in system.inputs:
         if decl.kind is not Kind.EXOGENOUS:
@@ -203,7 +204,7 @@ class _Reader:
 
     bound: Bound
     data: xr.Dataset
-    model: str
+    model: Model
 
     def read(self, decl: Declaration) -> np.ndarray:
         """The baseline value of a declared quantity, checked."""
@@ -211,7 +212,7 @@ class _Reader:
         if key not in self.data:
             what = decl.description or decl.name
             raise DataError(
-                f"model '{self.model}' needs '{key}' ({what}) with dims ({', '.join(decl.dim_names)}); "
+                f"model '{self.model.name}' needs '{key}' ({what}) with dims ({', '.join(decl.dim_names)}); "
                 f"it is not in the data.{did_you_mean(key, map(str, self.data.data_vars))}"
             )
         return self.in_domain(decl, self.aligned(decl, self.data[key]))
@@ -326,7 +327,11 @@ class _Reader:
         if _never_zero(decl) and (bad := value <= 0).any():
             refuse(bad, f"it must be positive{ratio}")
         if decl.positive and (bad := value < 0).any():
-            refuse(bad, "it must not be negative")
+            exogenous = decl.key in {d.key for d in self.model.of_kind(Kind.EXOGENOUS)}
+            hint = (
+                "; if it may be, like a tariff or a deficit, declare it with level=True" if exogenous else ""
+            )
+            refuse(bad, f"it must not be negative{hint}")
         return value
 
 

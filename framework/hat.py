@@ -7,6 +7,7 @@ The algebra is that of Dekle, Eaton and Kortum (2008), applied to whatever equat
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -275,7 +276,7 @@ class _Transform:
                 found[missing[0]] = 1 - sp.Add(*rest)  # shares of a total sum to one
                 break
         else:
-            self._refuse(split[missing[0]][0], multiply(split[missing[0]][1], inverse))
+            self._refuse(split[missing[0]][0], multiply(split[missing[0]][1], inverse), parts)
         return [(share, new, t.bound) for share, (t, _, new, _) in zip(found, split, strict=True)]
 
     def _values(self, parts: Sequence[Term]) -> list[tuple]:
@@ -293,12 +294,21 @@ class _Transform:
         """As `_values`, with sums written out."""
         return [(summed(v * h, b), sp.S.One) for v, h, b in self._values(parts)]
 
-    def _refuse(self, term: Term, factors: Factors) -> None:
-        never = sorted({symbol_name(a) for f in factors for a in declared_atoms(f)} - self._observed())
+    def _refuse(self, term: Term, factors: Factors, parts: Sequence[Term] = ()) -> None:
+        """Raise the error of a term, or of its share in the total of `parts`, that the data do not give."""
+        unknown = {symbol_name(a) for f in factors for a in declared_atoms(f)} - self._observed()
+        shown = f"the baseline value of the term\n    {typed(tidy_indices(term.expr()))}\n"
+        if len(parts) > 1:
+            total = re.sub(r"__\d+\b", "", " + ".join(typed(tidy_indices(t.expr())) for t in parts))
+            shown = f"the baseline share of `{typed(tidy_indices(term.expr()))}` in the sum\n    {total}\n"
+        wedges = sorted(s for s in unknown if self.model.symbols[s].kind is Kind.EXOGENOUS)
+        hint = ""
+        if wedges:
+            hint = f" If {_names(wedges)} may be zero or negative, like a tariff or a deficit, declare level=True."
         raise ModelError(
-            f"{self.where}: the baseline value of the term\n    {typed(tidy_indices(term.expr()))}\n"
-            f"cannot be expressed in observed data, because {_list(never)} never observed. Declare what is "
-            "data with observed=True, or state the theorem that gives it with model.identity(...)."
+            f"{self.where}: {shown}cannot be expressed in observed data, because {_list(sorted(unknown))} never "
+            "observed. Declare what is data with observed=True, or state the theorem that gives it with "
+            f"model.identity(...).{hint}"
         )
 
     def _observed(self) -> set[str]:
@@ -310,9 +320,13 @@ def _at_baseline(expr: sp.Expr) -> sp.Expr:
     return expr.xreplace({b: b.args[0] for b in expr.atoms(base)})
 
 
-def _list(names: list[str]) -> str:
+def _names(names: list[str]) -> str:
     quoted = [f"'{n}'" for n in names]
-    return f"{quoted[0]} is" if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]} are"
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+
+
+def _list(names: list[str]) -> str:
+    return f"{_names(names)} {'is' if len(names) == 1 else 'are'}"
 
 
 def _change(decl: Declaration) -> Declaration:

@@ -87,7 +87,7 @@ def test_a_design_and_a_panel_give_everything(tmp_path):
     names = ["growth", "growth-counts", "growth-event-study"]
     tables = {f"tables/{n}.{s}" for n in names for s in ("txt", "tex", "html")}
     figures = {f"figures/growth-event-study.{s}" for s in ("svg", "png")}
-    assert written == tables | figures | {"results.nc", "excluded.csv", "report.html"}
+    assert written == tables | figures | {"results.nc", "excluded.csv", "report.html", ".exacthat-files"}
     with xr.open_datatree(tmp_path / "out" / "results.nc", engine="h5netcdf") as results:
         assert set(results.groups) >= {
             "/estimates", "/inference", "/event_study", "/robustness/counts/estimates", "/robustness/counts/inference",

@@ -76,7 +76,13 @@ def run(
     ] = None,
     shock: Annotated[
         list[str] | None,
-        typer.Option("--shock", metavar="KEY=VALUE", help="One quantity that changes; may be repeated."),
+        typer.Option(
+            "--shock",
+            metavar="KEY=VALUE",
+            help="One quantity that changes; may be repeated. VALUE is a number or a table by label, "
+            "{home={abroad=1.1}}: the new level of a tax, tariff or deficit, else new over baseline. A number for a "
+            "trade cost or tariff leaves trade within a region as it is.",
+        ),
     ] = None,
     estimates: Annotated[
         Path | None,
@@ -86,7 +92,10 @@ def run(
         int, typer.Option(help="Draws for simulated bands; 0 for the delta method only.", show_default=True)
     ] = 200,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace the results in an existing folder.")
+        bool,
+        typer.Option(
+            "--force", help="Replace the results in an existing folder; other files there are kept."
+        ),
     ] = False,
 ) -> None:
     """Solve scenarios; write results.nc, figures and report.html, and show a summary."""
@@ -131,6 +140,8 @@ def check(
     out.print(f"[bold]{declared.name}[/bold]: {declared.title}", highlight=False, soft_wrap=True)
     structure = analyse(hat(declared))
     out.print(structure.to_text(), highlight=False, markup=False, soft_wrap=True)
+    if declared.numeraire_rule is None:
+        err.print(f"warning: {_no_numeraire(declared)}", highlight=False, markup=False, soft_wrap=True)
     if declared.variants:
         show_pairs([(k, ", ".join(v)) for k, v in declared.variants.items()], "variants")
     if data is not None or model in CALIBRATED:
@@ -207,15 +218,30 @@ def _choose(model: Model, choices: list[str]) -> Model:
     return model.choose(**{group: name for group, _, name in pairs})
 
 
+def _no_numeraire(model: Model) -> str:
+    """Say what a missing numeraire means and how to declare one, with the names of the model's own conditions."""
+    conditions = [e.name for e in model.equations if not e.defines]
+    names = " or ".join(f"'{name}'" for name in conditions) or "the condition that is left over"
+    return (
+        f"model '{model.name}' has no numeraire. If all its equations still hold when every price, wage and value is "
+        "multiplied by one constant (homogeneity of degree zero), nothing fixes that constant. Declare what is held "
+        'fixed, and the condition that Walras\' law makes redundant: m.numeraire(Sum(w[i] * L[i], i), redundant="..."), '
+        f"where redundant is {names}."
+    )
+
+
 def _replicate(model: Model, reference: str, data: str | None) -> None:
     """Bind the baseline data, solve without a shock and show the certificate."""
     from exacthat.library import load_baseline
+    from exacthat.run import require_feasible
     from exacthat.scenario import Study
     from framework import compile_model, hat, solve
 
     empty = Study.model_construct(model=reference, data=None, parameters={}, scenario=[])
     baseline = load_baseline(model, empty, data)
-    solution = solve(compile_model(hat(model)).bind(baseline.data, {}, {}))
+    problem = compile_model(hat(model)).bind(baseline.data, {}, {})
+    require_feasible(problem)
+    solution = solve(problem)
     out.print("[bold]baseline replicated without a shock[/bold]")
     for name, value, bound, passed in solution.certificate.rows():
         out.print(

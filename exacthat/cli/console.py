@@ -27,17 +27,23 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 
+INTERRUPTED = 130
+"""Exit code of a program that was stopped with Ctrl-C, by convention of shells."""
+
 out = Console()
 err = Console(stderr=True)
 
 
 def explained(command: Callable[P, R]) -> Callable[P, R]:
-    """Make a command print an error of exacthat as one paragraph on stderr and end with exit code 1."""
+    """Make a command print an error of exacthat as one paragraph on stderr and end with exit code 1; 130 on Ctrl-C."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return command(*args, **kwargs)
+        except KeyboardInterrupt:
+            err.print("interrupted; a results folder is written whole or not at all", highlight=False)
+            raise typer.Exit(INTERRUPTED) from None
         except Exception as error:
             # Imported only here, because it brings the whole framework with it.
             from framework.errors import ExacthatError
