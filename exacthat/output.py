@@ -15,6 +15,10 @@ MANIFEST = ".exacthat-files"
 """File in a results folder that lists what exacthat wrote there: what ``--force`` may replace, and nothing else."""
 
 
+ALWAYS = ("results.nc", "report.html")
+"""Files that every command writes, for which an older folder is checked before anything is computed."""
+
+
 class OutputError(ExacthatError):
     """Results cannot be written where they should go."""
 
@@ -36,6 +40,8 @@ def require_free(out: Path, force: bool) -> Path:
             raise OutputError(
                 f"'{out}' exists and is kept; choose another folder with --out, or replace its results with --force."
             )
+        if taken := [name for name in _strangers(out) if name in ALWAYS]:
+            raise OutputError(_not_ours(out / taken[0]))
     elif os.path.lexists(out):
         raise OutputError(f"'{out}' is not a folder; choose one with --out.")
     above = next(folder for folder in out.parents if os.path.lexists(folder))
@@ -101,6 +107,13 @@ def _strangers(out: Path) -> list[str]:
     return [name for name in _files(out) if name not in {*ours, MANIFEST}]
 
 
+def _not_ours(path: Path) -> str:
+    return (
+        f"'{path}' was not written by this version of exacthat and would be replaced; move it away, or choose another "
+        "folder with --out."
+    )
+
+
 def _take_place(draft: Path, out: Path) -> None:
     """Rename the complete draft to `out`; older results are removed only after that, other files move over."""
     if not out.exists():
@@ -110,10 +123,7 @@ def _take_place(draft: Path, out: Path) -> None:
     for name in kept:
         above = [draft / folder for folder in Path(name).parents]
         if os.path.lexists(draft / name) or any(f.exists() and not f.is_dir() for f in above):
-            raise OutputError(
-                f"'{out / name}' was not written by exacthat and would be replaced; move it away, or choose another "
-                "folder with --out."
-            )
+            raise OutputError(_not_ours(out / name))
     aside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", suffix=".old", dir=out.parent))
     old = aside / out.name
     try:

@@ -301,7 +301,10 @@ class _Transform:
         if len(parts) > 1:
             total = re.sub(r"__\d+\b", "", " + ".join(typed(tidy_indices(t.expr())) for t in parts))
             shown = f"the baseline share of `{typed(tidy_indices(term.expr()))}` in the sum\n    {total}\n"
-        wedges = sorted(s for s in unknown if self.model.symbols[s].kind is Kind.EXOGENOUS)
+        nearby = (
+            unknown | {symbol_name(a) for t in parts for a in declared_atoms(t.expr())} - self._observed()
+        )
+        wedges = sorted(s for s in nearby if self.model.symbols[s].kind is Kind.EXOGENOUS)
         hint = ""
         if wedges:
             hint = f" If {_names(wedges)} may be zero or negative, like a tariff or a deficit, declare level=True."

@@ -51,10 +51,18 @@ def synthetic_results(sizes=(("tax", 1e-5), ("price", 1e-2))) -> xr.Dataset:
             },
             coords={"scenario": scenarios, "technology": TECHNOLOGIES, "region": REGIONS, "sector": SECTORS},
         )
-        .assign_coords(setting=("scenario", [f"size = {size}" for _, size in sizes]))
+        .assign_coords(
+            setting=("scenario", [f"size = {size}" for _, size in sizes]),
+            setting_in_words=("scenario", [f"size of {size}" for _, size in sizes]),
+            ree_exporter=("scenario", ["CHN" for _ in sizes]),
+        )
         .transpose("scenario", "technology", "region", "sector")
     )
     out["innovation_bias_abroad"].attrs["units"] = "percent"
     out["export_tax"].attrs["units"] = "rate"
+    shares = xr.DataArray([0.007, 0.007, 0.0, 0.0], dims="sector")
+    out["baseline_ree_share"] = shares.expand_dims(region=len(REGIONS)).assign_attrs(
+        units="fraction of value added"
+    )
     out.attrs = {"model": "synthetic", "variant_groups": json.dumps(["technology"])}
     return out

@@ -11,6 +11,7 @@ import xarray as xr
 from armington_economy import baseline as armington_baseline
 from armington_economy import primitives, systems
 from levels_of import system
+from sympy import Sum
 
 import calibration
 from framework import DataError, Model, compile_model, hat, solve
@@ -175,12 +176,30 @@ def test_wrong_dims(data):
     [
         (np.nan, r"'expenditure' is nan at region=R2; every value must be a finite number"),
         (np.inf, r"'expenditure' is inf at region=R2; every value must be a finite number"),
-        (-1.0, r"'expenditure' is -1 at region=R2; it must not be negative"),
+        (-1.0, r"'expenditure' is -1 at region=R2; it must not be negative$"),
     ],
 )
 def test_wrong_numbers_in_data(data, value, match):
     data["expenditure"].loc[{"region": "R2"}] = value
     refused(match, data)
+
+
+def test_a_negative_deficit_that_was_not_declared_a_level_is_told_how():
+    m = Model("observed-deficit")
+    region = m.set("region")
+    (n,) = region.indices("n")
+    X = m.variable("X", [region], "expenditure")
+    D = m.exogenous("D", [region], "deficit", observed=True)
+    Y = m.fundamental("Y", [region], "income")
+    m.define(X[n], D[n] * Y[n])
+    m.define(m.variable("T", [], "total"), Sum(D[n], n))
+    own = xr.Dataset({"deficit": ("region", [-10.0, 10.0])}, {"region": ["a", "b"]})
+    with pytest.raises(DataError) as error:
+        compile_model(hat(m)).bind(own, {})
+    assert str(error.value) == (
+        "'deficit' is -10 at region=a; it must not be negative; if it may be, like a tariff or a deficit, declare it "
+        "with level=True"
+    )
 
 
 def test_further_wrong_cells_are_counted(data):

@@ -16,6 +16,7 @@ from exacthat.cli import app
 from framework.errors import SolveError
 
 ROOT = Path(__file__).resolve().parents[1]
+IMPORT = "from exacthat import Model\n"
 OWN_MODEL = (ROOT / "examples" / "own_model.py").read_text()
 
 
@@ -50,7 +51,7 @@ def test_the_folder_holds_results_figures_and_report(rare_earths):
         for name in ("innovation-bias", "real-gdp", "real-consumption")
         for s in ("tax", "quota", "price")
     ]
-    expected = {"results.nc", "report.html", "figures/captions.txt"}
+    expected = {"results.nc", "report.html", "figures/captions.txt", ".exacthat-files"}
     expected |= {f"figures/{name}.{kind}" for name in figures for kind in ("svg", "png")}
     assert {str(p.relative_to(out)) for p in out.rglob("*") if p.is_file()} == expected
     assert [p.name for p in out.parent.iterdir()] == ["out"]
@@ -141,9 +142,11 @@ def test_a_run_that_ends_early_leaves_no_results(tmp_path, monkeypatch, error):
 
     monkeypatch.setattr(exacthat.run, "solve", second_fails)
     result = invoke("run", "rare-earths", "--scenario", "tax", "--out", tmp_path / "out")
-    assert result.exit_code != 0
+    assert result.exit_code == (1 if isinstance(error, SolveError) else 130)
     assert list(tmp_path.iterdir()) == []
-    if isinstance(error, SolveError):
+    if isinstance(error, KeyboardInterrupt):
+        assert message(result) == "interrupted; a results folder is written whole or not at all"
+    else:
         expected = "error: tax, technology fixed-effort: residual 1e-3 is above its bound 1e-10 No results are reported."
         assert message(result) == expected
 
@@ -249,23 +252,118 @@ def test_a_scenario_file_may_name_a_users_model_and_data_beside_it(own_model, tm
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("x = 1\n", "has no 'model'; name your Model"),
+        ("x = 1\n", "has no model; make a Model in it, or name the function that builds it 'model'."),
         ("model = 3\n", "'model' in 'bad.py' is int; it must be, or return, a Model"),
+        (
+            f"{IMPORT}a, b = Model('a'), Model('b')\n",
+            "model file 'bad.py' has 2 models (a, b); say which one to take: model = a",
+        ),
+        (
+            "def f():\n    return 1 / 0\n\nmodel = f()\n",
+            "model file 'bad.py', line 2: ZeroDivisionError: division by",
+        ),
+        (
+            "def model():\n    return 1 / 0\n",
+            "model file 'bad.py', line 2: ZeroDivisionError: division by zero",
+        ),
+        (f"{IMPORT}m = Model('a'\n", "model file 'bad.py', line 2: SyntaxError: '(' was never closed"),
+        (
+            "import nothing_of_this_name\n",
+            "line 1: ModuleNotFoundError: No module named 'nothing_of_this_name'",
+        ),
+        ("raise SystemExit(3)\n", "model file 'bad.py', line 1: SystemExit: 3 raise SystemExit(3)"),
+        (
+            f"{IMPORT}m = Model('a')\nr = m.set('r')\nm.variable('w', [r], 'wage')\nm.variable('w', [r], 'wage')\n",
+            "model file 'bad.py', line 5: model 'a': symbol 'w' is declared twice; choose another",
+        ),
     ],
 )
-def test_a_model_file_without_a_model_is_explained(tmp_path, monkeypatch, code, words):
+def test_a_model_file_that_gives_no_model_is_explained_by_its_own_line(tmp_path, monkeypatch, code, words):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bad.py").write_text(code)
     result = invoke("check", "bad.py")
     assert result.exit_code == 1
     assert words in message(result)
+    assert "exacthat/" not in result.stderr
 
 
-def test_an_error_in_a_users_code_is_shown_with_its_traceback(tmp_path, monkeypatch):
+def test_the_only_model_of_a_file_may_have_any_name_and_two_names(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "bad.py").write_text("model = 1 / 0\n")
-    result = invoke("check", "bad.py")
-    assert isinstance(result.exception, ZeroDivisionError)
+    (tmp_path / "mine.py").write_text(f"{OWN_MODEL}\n\ntrade = same = model()\ndel model\n")
+    result = invoke("check", "mine.py")
+    assert result.exit_code == 0, result.output
+    assert "own-model" in result.stdout
+
+
+def test_check_warns_of_a_missing_numeraire(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    without = "\n".join(line for line in OWN_MODEL.splitlines() if "m.numeraire" not in line)
+    for name, code, warned in (("with.py", OWN_MODEL, False), ("without.py", without, True)):
+        (tmp_path / name).write_text(code)
+        result = invoke("check", name)
+        assert result.exit_code == 0, result.output
+        assert ("warning: model 'own-model' has no numeraire" in message(result)) is warned
+    assert (
+        "m.numeraire(Sum(w[i] * L[i], i), redundant=\"...\"), where redundant is 'labour market'."
+        in message(result)
+    )
+
+
+def test_data_that_break_a_bound_before_any_shock_are_blamed_and_not_the_shock(tmp_path):
+    study = tmp_path / "study.toml"
+    study.write_text(
+        'model = "rare-earths"\n[parameters]\nree_endowment_share = { CHN = 0.1, ROW = 0.9 }\n'
+        '[[scenario]]\nname = "tax"\nexport_tax = 0.25\n'
+    )
+    result = invoke("run", study, "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    expected = (
+        r"error: tax, technology exogenous: before any shock 'ree_exports' is -\d+\.\d+ million USD at the baseline "
+        r"world price, but must not be below 0: the baseline data cannot be an equilibrium of this model, whatever the "
+        r"shock\. Correct the data or the parameters they are made with; this study sets ree_endowment_share\. "
+        r"\(.*ree_exporter is 'CHN'\.\) No results are reported\."
+    )
+    assert re.fullmatch(expected, message(result))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_world_without_rare_earths_is_explained(tmp_path):
+    study = tmp_path / "study.toml"
+    study.write_text(
+        'model = "rare-earths"\n[parameters]\nree_share = 0.0\n[[scenario]]\nname = "tax"\nexport_tax = 0.25\n'
+    )
+    result = invoke("run", study, "--out", tmp_path / "out")
+    assert result.exit_code == 1
+    assert message(result).startswith(
+        "error: no sector uses rare earths: parameter 'ree_share' is zero wherever"
+    )
+
+
+def test_the_summary_says_what_is_set_and_what_its_words_mean(rare_earths):
+    _, stdout = rare_earths
+    words = " ".join(stdout.split())
+    assert "tax export tax of 25 percent" in words
+    assert "quota REE export ratio 0.6 (new over baseline)" in words
+    assert "elastic-effort Labour varieties are a mature stock; REE research expands" in words
+    assert "cushioning index, fraction of the change offset" in words
+    assert "a negative value means that technology makes the change larger" in words
+
+
+def test_every_outcome_has_a_unit_and_none_is_a_bare_one(results):
+    for name, array in results.data_vars.items():
+        if name != "status" and not str(name).startswith("certificate"):
+            assert array.attrs["units"] not in {"", "1"}, name
+    assert results.export_tax.attrs["units"] == results.tariff.attrs["units"] == "rate"
+    assert results.ree_export_ratio.attrs["units"] == "new over baseline"
+
+
+def test_a_number_for_a_trade_cost_leaves_trade_within_a_region_alone_and_says_so(tmp_path):
+    result = invoke("run", "armington", "--shock", "trade_cost=1.1", "--out", tmp_path / "out")
+    assert "trade cost 1.1 times its baseline, domestic trade as before" in " ".join(result.stdout.split())
+    found = xr.load_dataset(tmp_path / "out" / "results.nc", engine="h5netcdf")
+    cost = found.trade_cost.isel(scenario=0)
+    assert (cost.where(cost.importer == cost.exporter) == 1).sum() == cost.sizes["importer"]
+    assert (cost.where(cost.importer != cost.exporter) == 1.1).sum() == cost.size - cost.sizes["importer"]
 
 
 def test_inventories_do_not_apply_to_a_data_set_of_ones_own(own_model):

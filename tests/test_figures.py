@@ -10,7 +10,7 @@ from matplotlib.image import imread
 from synthetic_results import REGIONS, TECHNOLOGIES, synthetic_results
 
 from exacthat.display import number, percent
-from exacthat.figures import COLUMN_WIDTH, draw, power_of_unit
+from exacthat.figures import COLUMN_WIDTH, draw, scale_of
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +33,12 @@ def test_bars_show_the_results_in_the_unit_of_the_axis(plots):
     results = synthetic_results()
     expected = 100 * (results.real_gdp - 1)
     assert np.allclose(bars(plots["real-gdp-price"]), expected.sel(scenario="price"))
-    assert np.allclose(bars(plots["real-gdp-tax"]), 1000 * expected.sel(scenario="tax"))
+    assert np.allclose(bars(plots["real-gdp-tax"]), expected.sel(scenario="tax"))
     (axes,) = plots["real-gdp-tax"].figure.axes
-    assert axes.get_xlabel() == "change from the baseline, $10^{-3}$ percent"
+    assert axes.get_xlabel() == "change of real GDP from the baseline, percent"
+    tiny = next(p for p in draw(synthetic_results((("tiny", 1e-6),))) if p.name == "real-gdp-tiny")
+    assert tiny.figure.axes[0].get_xlabel() == "change of real GDP from the baseline, parts per million"
+    assert np.abs(bars(tiny)).max() == pytest.approx(1e6 * expected.sel(scenario="tax").pipe(abs).max() / 1e3)
     assert [t.get_text() for t in axes.get_yticklabels()] == REGIONS
 
 
@@ -45,7 +48,8 @@ def test_sectors_are_sorted_and_those_without_a_change_are_named_in_the_note(plo
     assert bars(plot).shape == (2, 3)
     assert "Not shown because nothing changes: exogenous technology." in plot.note
     assert "Sectors without a change are not shown: Services." in plot.note
-    assert "weighted by real GDP in the baseline economy" in plot.note
+    assert "weighted by nominal GDP in the baseline economy" in plot.note
+    assert "Response to: size of 0.01." in plot.note
 
 
 def test_a_scenario_without_effect_is_drawn_as_zeros():
@@ -108,11 +112,25 @@ def test_numbers_have_three_significant_digits(value, text):
     assert number(value) == text
 
 
-@given(st.floats(1e-12, 1e6))
-def test_the_unit_leaves_numbers_between_a_hundredth_and_a_thousand(largest):
-    scaled = largest / 10.0 ** power_of_unit(largest)
-    assert scaled >= 0.01 * (1 - 1e-9)
-    assert power_of_unit(largest) == 0 or scaled < 10 * (1 + 1e-9)
+@given(st.floats(1e-8, 1e6))
+def test_the_unit_has_a_name_and_leaves_numbers_that_read_well(largest):
+    factor, name = scale_of(largest)
+    assert factor == {"percent": 1, "parts per million": 1e4, "parts per billion": 1e7}[name]
+    assert largest * factor >= (1e-3 if name != "parts per billion" else 0.1) * (1 - 1e-9)
+    assert name == "percent" or largest * factor < 10 * (1 + 1e-9)
+
+
+def test_sectors_without_rare_earths_are_hollow_and_marked(plots):
+    plot = plots["innovation-bias-price"]
+    (axes,) = plot.figure.axes
+    labels = [t.get_text().replace("\n", " ") for t in axes.get_yticklabels()]
+    empty = [label.endswith("\N{DAGGER}") for label in labels]
+    assert [x for x, e in zip(labels, empty, strict=True) if e] == [
+        "Textiles and textile products \N{DAGGER}"
+    ]
+    for series in axes.containers:
+        assert [bar.get_facecolor()[:3] == (1, 1, 1) for bar in series] == empty
+    assert "hollow bars: the sector's rare-earth share is zero to four digits" in plot.note
 
 
 def test_percent_leaves_percent_alone():

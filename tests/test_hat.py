@@ -178,6 +178,27 @@ def test_a_share_that_cannot_be_recognised_is_refused_in_names():
     )
     assert "observed=True" in lines[2]
     assert "model.identity(...)" in lines[2]
+    assert lines[2].endswith(
+        "If 'd' and 'lam' may be zero or negative, like a tariff or a deficit, declare level=True."
+    )
+
+
+def test_a_share_that_is_refused_stands_in_its_sum():
+    m = Model("wedge")
+    region = m.set("region")
+    i, j = region.indices("i j")
+    p, P = m.variable("p", [region], "price"), m.variable("P", [], "price index")
+    t = m.exogenous("t", [region], "tax")
+    m.define(p[i], 1 + t[i])
+    m.define(P, Sum(p[j], j))
+    with pytest.raises(ModelError) as error:
+        hat(m)
+    assert str(error.value) == (
+        "equation 'price' in block 'model': the baseline share of `1` in the sum\n    1 + t[i]\ncannot be expressed in "
+        "observed data, because 'p' is never observed. Declare what is data with observed=True, or state the "
+        "theorem that gives it with model.identity(...). If 't' may be zero or negative, like a tariff or a deficit, "
+        "declare level=True."
+    )
 
 
 def test_hats_have_no_hats():

@@ -7,7 +7,7 @@ import pytest
 
 from exacthat.display import number
 from exacthat.figures import draw
-from exacthat.report import assumptions, render, sentences
+from exacthat.report import SECTOR_OUTCOMES, assumptions, render, sentences
 from exacthat.run import load_study, solve_study
 from exacthat.scenario import shock_study
 
@@ -89,6 +89,31 @@ def test_numbers_of_the_results_are_in_the_tables(page, outcome):
         values = 100 * (outcome.results[key].sel(scenario="quota", region="JPN") - 1)
         for value in values.values:
             assert number(float(value)) in page.text, key
+
+
+def test_every_caption_has_a_unit_and_no_raw_key(html, outcome):
+    captions = re.findall(r"<caption>(.*?)</caption>", html)
+    captions += re.findall(r"<summary>(.*?)</summary>", html)[: len(SECTOR_OUTCOMES)]
+    assert {"real GDP, percent change", "deficit, million USD", "export tax, percent ad valorem"} <= set(
+        captions
+    )
+    assert "REE export ratio, new over baseline" in captions
+    assert "cushioning index, fraction of the change offset" in captions
+    notes = re.findall(r"<figcaption>(.*?)</figcaption>", html)
+    for text in [*captions, *notes]:
+        assert not re.search(r"\b(?!A_)[a-z]+_[a-z_]+\b", text), text
+    for caption in captions:
+        assert "," in caption, caption
+    assert "Ree market" not in html
+    assert "REE market" in html
+
+
+def test_the_report_says_what_the_results_rest_on(page, outcome):
+    assert "imply a world market of 17.6 billion USD a year" in page.text
+    assert "CHN sells 14.3 billion net" in page.text
+    assert "With variety_elasticity = 4 rare earths earn 1.33 times their price" in page.text
+    assert "real GDP without the markup on REE, percent change" in page.text
+    assert outcome.results.cushioning_index.attrs["description"] in page.text
 
 
 def test_assumptions_parameters_data_and_certificates_are_stated(page, outcome):

@@ -13,12 +13,14 @@ import pytest
 import xarray as xr
 from synthetic_results import synthetic_results
 
-from exacthat.output import OutputError, require_free, results_folder
+from exacthat.output import MANIFEST, OutputError, require_free, results_folder
 from exacthat.results import cushioning_index, write_results
 
 
 def contents(folder: Path) -> dict[str, str]:
-    return {str(p.relative_to(folder)): p.read_text() for p in sorted(folder.rglob("*")) if p.is_file()}
+    """Text of every file below a folder, without the list of what exacthat wrote."""
+    files = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.name != MANIFEST]
+    return {str(p.relative_to(folder)): p.read_text() for p in files}
 
 
 def write(out: Path, text: str, force: bool = False, error: BaseException | None = None) -> None:
@@ -70,6 +72,57 @@ def test_an_existing_folder_is_kept_unless_forced(tmp_path):
     write(tmp_path / "out", "two", force=True)
     assert contents(tmp_path) == {"out/notes.txt": "mine", "out/report.html": "two", "out/results.nc": "two"}
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def write_figures(out: Path, *names: str, force: bool = False) -> None:
+    with results_folder(out, force) as draft:
+        (draft / "figures").mkdir()
+        for name in names:
+            (draft / "figures" / name).write_text("ours")
+
+
+def test_force_replaces_what_it_wrote_and_nothing_else(tmp_path):
+    out = tmp_path / "out"
+    write_figures(out, "tax.png", "quota.png")
+    (out / "figures" / "mine.png").write_text("mine")
+    (out / "notes").mkdir()
+    (out / "notes" / "todo.txt").write_text("mine")
+    (out / "figures" / "link").symlink_to(tmp_path)
+    write_figures(out, "tax.png", force=True)
+    assert contents(out) == {"figures/mine.png": "mine", "figures/tax.png": "ours", "notes/todo.txt": "mine"}
+    assert (out / "figures" / "link").is_symlink()
+    assert (out / MANIFEST).read_text().split() == ["figures/tax.png"]
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize("name", ["figures/tax.png", "figures"])
+def test_force_does_not_replace_a_file_of_the_same_name_that_it_did_not_write(tmp_path, name):
+    out = tmp_path / "out"
+    (out / name).parent.mkdir(parents=True)
+    (out / name).write_text("mine")
+    with pytest.raises(OutputError) as caught:
+        write_figures(out, "tax.png", force=True)
+    assert str(caught.value) == (
+        f"'{out / name}' was not written by this version of exacthat and would be replaced; move it away, or choose another folder "
+        "with --out."
+    )
+    assert contents(out) == {name: "mine"}
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_report_of_somebody_else_is_refused_before_anything_is_computed(tmp_path):
+    (tmp_path / "report.html").write_text("mine")
+    with pytest.raises(OutputError, match=r"report.html' was not written by this version of exacthat"):
+        require_free(tmp_path, force=True)
+
+
+def test_a_place_where_no_folder_can_be_made_is_named_before_anything_is_computed(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(OutputError, match=r"x' cannot be made, because '.*file' is not a folder"):
+        require_free(tmp_path / "file" / "x", force=False)
+    monkeypatch.setattr("exacthat.output.os.access", lambda *_: False)
+    with pytest.raises(OutputError, match=r"x/y' cannot be made, because you may not write to '.*'; choose"):
+        require_free(tmp_path / "x" / "y", force=False)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.EIO, "Input/output error")])
@@ -138,7 +191,10 @@ def test_cushioning_is_the_part_of_the_loss_that_is_gone():
         [[0.90, 0.95], [0.95, 1.0], [0.90, 0.94]],
         {"technology": ["exogenous", "fixed-effort", "elastic-effort"], "region": ["JPN", "USA"]},
     )
-    assert np.allclose(cushioning_index(ratio), [[0, 0], [0.5, 1], [0, -0.2]])
+    index = cushioning_index(ratio)
+    assert np.allclose(index, [[0, 0], [0.5, 1], [0, -0.2]])
+    assert index.attrs["units"] == "fraction of the change offset"
+    assert "a negative value means that technology makes the change larger" in index.attrs["description"]
 
 
 def test_cushioning_has_no_value_where_there_is_nothing_to_cushion():
