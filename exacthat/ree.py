@@ -59,10 +59,10 @@ def reading(data: xr.Dataset, exporter: str) -> list[str]:
     world, sold = float(use.sum()), float((data["ree_endowment"] - use.sum("sector")).sel(region=exporter))
     return [
         f"The rare-earth cost shares imply a world market of {number(world / 1000)} billion USD a year at baseline "
-        f"prices, of which {exporter} sells {number(sold / 1000)} billion net to other regions. Every effect is about "
-        "proportional to that size; docs/rare_earths.md compares it with observed markets and shows what another size "
-        "does.",
-        f"With variety_elasticity = {beta:g} rare earths earn {number(beta / (beta - 1))} times their price where they "
+        f"prices, of which {exporter} sells {number(sold / 1000)} billion net to other regions. Effects on incomes "
+        "are about proportional to that size, effects on prices and on technology hardly depend on it; "
+        "docs/rare_earths.md compares it with observed markets and shows what another size does.",
+        f"With a variety elasticity of {beta:g} rare earths earn {number(beta / (beta - 1))} times their price where they "
         "are used. Real GDP takes their net use out at its price, so that a region gains by using more and loses by "
         "using less; the table of real GDP without the markup on REE leaves this part out.",
     ]

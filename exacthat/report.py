@@ -25,6 +25,9 @@ from framework.sets import root_of
 if TYPE_CHECKING:
     from exacthat.run import Outcome
 
+EARLY = ("real_gdp_without_markup",)
+"""Outcomes whose tables stand beside the headline outcomes."""
+
 SECTOR_OUTCOMES = (
     "innovation_bias",
     "gross_output",
@@ -95,8 +98,8 @@ def sentences(results: xr.Dataset, scenario: str) -> list[str]:
             end = values.stack(all=list(values.dims))[at]
             place = ", ".join(filter(None, [str(end[dim].item()), str(end["variant"].item())]))
             ends.append(f"{summary.cell(float(end))} ({place})")
-        unit = "percent" if is_ratio(array) else unit_shown(array)
-        out.append(f"{long_name(array)} between {ends[0]} and {ends[1]} {unit}".rstrip())
+        unit = "percent" if is_ratio(array) else f"({unit_shown(array)})"
+        out.append(f"{long_name(array)} between {ends[0]} and {ends[1]} {unit}".removesuffix(" ()"))
     return out
 
 
@@ -120,8 +123,8 @@ def _scenario(results: xr.Dataset, name: str, plots: list[Plot]) -> dict[str, An
     single = [str(d) for d in results.dims if d not in {*summary.case_dims(results), "check"}]
     tables = []
     for dim in single:
-        for key in [*summary.headlines(results), *summary.keys_over(results, dim)]:
-            if dim in results[key].dims and key not in {t[0] for t in tables}:
+        for key in [*summary.headlines(results), *EARLY, *summary.keys_over(results, dim)]:
+            if key in results and dim in results[key].dims and key not in {t[0] for t in tables}:
                 tables.append((key, summary.table(results, [key], dim, name, heading(results[key]))))
     tables += [("cushioning_index", t) for t in summary.cushioning(results, name)]
     return {

@@ -35,6 +35,9 @@ from framework.symbols import Declaration, Kind
 if TYPE_CHECKING:
     from framework import Model
 
+SHOCK = "--shock"
+"""Source of a study that the command line makes of its own option."""
+
 Number: TypeAlias = Annotated[StrictFloat, Field(allow_inf_nan=False)] | StrictInt
 Table: TypeAlias = dict[str, Number | dict[str, Number | dict[str, Number]]]
 """Numbers by label, nested once for each further dim; three dims are as many as bilateral sector data have."""
@@ -113,6 +116,8 @@ class Study(BaseModel):
 
     def where(self, key: str, section: str = "", number: int = 0) -> str:
         """Return the place of a key in words: ``study.toml, line 12, [[scenario]] "tax"``."""
+        if self.source == SHOCK:
+            return SHOCK
         line = _line_of(self.text, key, section, number)
         place = f"{self.source}, line {line}" if line else self.source
         if section == "scenario":
@@ -186,14 +191,17 @@ def default_study(model: str) -> Study:
 
 def shock_study(model: str, shocks: Iterable[str]) -> Study:
     """Make a study of one scenario from settings ``key=value`` of the command line; values are TOML values."""
-    lines = []
+    values: dict[str, str] = {}
     for setting in shocks:
-        key, sign, value = setting.partition("=")
-        if not sign or not key.strip() or not value.strip():
-            raise ScenarioError(f"--shock '{setting}' is not of the form key=value.")
-        lines.append(f"{key.strip()} = {value.strip()}")
+        key, sign, value = (part.strip() for part in setting.partition("="))
+        if not sign or not key or not value:
+            raise ScenarioError(f"{SHOCK} '{setting}' is not of the form key=value.")
+        if key in values:
+            raise ScenarioError(f"{SHOCK} sets '{key}' twice; give it one value, or a table by label.")
+        values[key] = value
+    lines = [f"{key} = {value}" for key, value in values.items()]
     text = "\n".join([f"model = {json.dumps(model)}", "[[scenario]]", 'name = "shock"', *lines, ""])
-    return parse_study(text, "--shock")
+    return parse_study(text, SHOCK)
 
 
 def parse_study(text: str, source: str) -> Study:
@@ -321,8 +329,8 @@ def _form_message(error: ValidationError, content: Mapping[str, Any], text: str,
     elif location[:1] == ["parameters"] and len(location) > 1:
         section, key = "parameters", str(location[1])
     line = _line_of(text, key, section, number)
-    place = source + (f", line {line}" if line else "")
-    if section:
+    place = source + (f", line {line}" if line and source != SHOCK else "")
+    if section and source != SHOCK:
         place += f", [[scenario]] number {number + 1}" if section == "scenario" else f", [{section}]"
     return f"{place}: {_advice(first, section, key)}"
 

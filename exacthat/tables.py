@@ -42,7 +42,8 @@ def shock(value: Any, declaration: Declaration, data: xr.Dataset, place: str) ->
         out = out.where(named | ~domestic, base).transpose(*base.dims)
     if not declaration.level and not bool((out > 0).all()):
         raise ScenarioError(
-            f"{place}: {declaration.key} is new over baseline and must be positive; the baseline is 1."
+            f"{place}: {declaration.key} is new over baseline and must be positive, not {float(out.min()):g}; the baseline "
+            "is 1."
         )
     if declaration.lower is not None and bool((out < declaration.lower).any()):
         raise ScenarioError(
@@ -63,8 +64,14 @@ def _fill(array: xr.DataArray, value: Any, dims: tuple[str, ...], at: dict[str, 
         array.loc[at] = value
         return
     if not dims:
-        over = f" over ({', '.join(map(str, array.dims))})" if array.dims else ", one number"
-        raise ScenarioError(f"{place}: the table is nested too deep; the quantity is{over}.")
+        takes = (
+            f"a table over ({', '.join(map(str, array.dims))}), nested less deep"
+            if array.dims
+            else "one number"
+        )
+        raise ScenarioError(
+            f"{place}: the quantity takes {takes}, not a table by {', '.join(map(str, value))}."
+        )
     labels = [str(x) for x in array.indexes[dims[0]]]
     for label, inner in value.items():
         if label not in labels:

@@ -167,6 +167,12 @@ def test_a_run_that_ends_early_leaves_no_results(tmp_path, monkeypatch, error):
         ),
         ("tariff={USA={CHM=0.1}}", "exporter has no label 'CHM'. Did you mean 'CHN'?"),
         ("export_tax=exit()", "--shock is not valid TOML"),
+        (
+            "export_tax=0.1 --shock export_tax=0.2",
+            "error: --shock sets 'export_tax' twice; give it one value",
+        ),
+        ("export_tax={USA=1}", "error: --shock: the quantity takes one number, not a table by USA."),
+        ("tariff=nan", "error: --shock: 'tariff' takes a finite number"),
     ],
 )
 def test_a_shock_that_cannot_be_is_explained(tmp_path, setting, words):
@@ -206,6 +212,7 @@ def test_what_does_not_exist_is_explained(tmp_path, arguments, words):
         ["run", "x.py", "--out", "out"],
         ["run", "rare-earths", "--shock", "a=1", "--scenarios", "x.toml", "--out", "out"],
         ["equations", "rare-earths", "--variant", "exogenous"],
+        ["equations", "rare-earths", "--variant", "tech=exogenous"],
         ["frobnicate"],
     ],
 )

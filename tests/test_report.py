@@ -111,7 +111,7 @@ def test_every_caption_has_a_unit_and_no_raw_key(html, outcome):
 def test_the_report_says_what_the_results_rest_on(page, outcome):
     assert "imply a world market of 17.6 billion USD a year" in page.text
     assert "CHN sells 14.3 billion net" in page.text
-    assert "With variety_elasticity = 4 rare earths earn 1.33 times their price" in page.text
+    assert "With a variety elasticity of 4 rare earths earn 1.33 times their price" in page.text
     assert "real GDP without the markup on REE, percent change" in page.text
     assert outcome.results.cushioning_index.attrs["description"] in page.text
 

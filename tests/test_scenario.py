@@ -213,9 +213,9 @@ def test_a_level_quantity_is_given_at_its_new_level_and_may_be_negative(model):
         ({"CHN": {"US": 1.1}}, "exporter has no label 'US'. Did you mean 'USA'?"),
         (
             {"CHN": {"USA": {"Food": 1.1}}},
-            "the table is nested too deep; the quantity is over (importer, exporter).",
+            "the quantity takes a table over (importer, exporter), nested less deep, not a table by",
         ),
-        (0.0, "trade_cost is new over baseline and must be positive; the baseline is 1."),
+        (0.0, "trade_cost is new over baseline and must be positive, not 0; the baseline is 1."),
     ],
 )
 def test_a_value_that_does_not_fit_is_explained(model, value, message):

@@ -215,6 +215,9 @@ def _choose(model: Model, choices: list[str]) -> Model:
     for group, sign, _ in pairs:
         if not sign:
             raise typer.BadParameter(f"--variant {group} is not of the form GROUP=NAME.")
+        if group not in model.variants:
+            known = ", ".join(model.variants) or "none"
+            raise typer.BadParameter(f"model '{model.name}' has no variant group '{group}'; it has: {known}.")
     return model.choose(**{group: name for group, _, name in pairs})
 
 
