@@ -140,8 +140,6 @@ def check(
     out.print(f"[bold]{declared.name}[/bold]: {declared.title}", highlight=False, soft_wrap=True)
     structure = analyse(hat(declared))
     out.print(structure.to_text(), highlight=False, markup=False, soft_wrap=True)
-    if declared.numeraire_rule is None:
-        err.print(f"warning: {_no_numeraire(declared)}", highlight=False, markup=False, soft_wrap=True)
     if declared.variants:
         show_pairs([(k, ", ".join(v)) for k, v in declared.variants.items()], "variants")
     if data is not None or model in CALIBRATED:
@@ -219,18 +217,6 @@ def _choose(model: Model, choices: list[str]) -> Model:
             known = ", ".join(model.variants) or "none"
             raise typer.BadParameter(f"model '{model.name}' has no variant group '{group}'; it has: {known}.")
     return model.choose(**{group: name for group, _, name in pairs})
-
-
-def _no_numeraire(model: Model) -> str:
-    """Say what a missing numeraire means and how to declare one, with the names of the model's own conditions."""
-    conditions = [e.name for e in model.equations if not e.defines]
-    names = " or ".join(f"'{name}'" for name in conditions) or "the condition that is left over"
-    return (
-        f"model '{model.name}' has no numeraire. If all its equations still hold when every price, wage and value is "
-        "multiplied by one constant (homogeneity of degree zero), nothing fixes that constant. Declare what is held "
-        'fixed, and the condition that Walras\' law makes redundant: m.numeraire(Sum(w[i] * L[i], i), redundant="..."), '
-        f"where redundant is {names}."
-    )
 
 
 def _replicate(model: Model, reference: str, data: str | None) -> None:
