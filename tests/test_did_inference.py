@@ -6,11 +6,11 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from did_panels import POST, design, synthetic_panel
 
 from empirics.did import EstimationError, fit_columns, make_panel, robust_inference
 from empirics.did.inference import cluster_numbers, effective_clusters
 from empirics.did.jackknife import leave_one_out
-from tests.did_panels import POST, design, synthetic_panel
 
 UNIT = ("region", "industry")
 ONE = [{"name": "ALL"}]

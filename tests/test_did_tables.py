@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+from did_panels import design, synthetic_panel
 
 from empirics.did import (
     estimate_event_study,
@@ -21,7 +22,6 @@ from empirics.did import (
 from empirics.did.layout import latex, number, p_value, page
 from empirics.did.tables import stars
 from framework.errors import DataError
-from tests.did_panels import design, synthetic_panel
 
 COLUMNS = [
     {"name": "NONCHN", "drop": {"region": "R0"}},

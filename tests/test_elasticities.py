@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
+from synthetic_truth import slides_truth
 
 from benchmarks.coverage import joint_bias_test, replicate, summarise
 from empirics.directed_response import bias_exponent, elasticity_slope, ree_elasticity
@@ -21,7 +22,6 @@ from empirics.innovation_regression import InnovationDesign, estimate_bias_expon
 from empirics.synthetic import panel_of, simulate_world
 from empirics.world_settings import WorldSettings
 from framework.errors import DataError
-from tests.synthetic_truth import slides_truth
 
 SMALL = WorldSettings(regions=("USA", "CHN", "JPN"), active_pairs=300, ree_patents=12_000)
 SLOPES = {"Machinery": -0.3, "Transport equipment": 0.2}

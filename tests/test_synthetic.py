@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
+from synthetic_truth import slides_truth
 
 from empirics.growth import midpoint_growth
 from empirics.sectors import sectors_of_sic
@@ -12,7 +13,6 @@ from empirics.shipped import shipped_table
 from empirics.synthetic import BY_SECTOR, ELEMENTS, panel_of, simulate_world
 from empirics.world_settings import WorldSettings
 from framework.errors import DataError
-from tests.synthetic_truth import slides_truth
 
 SMALL = WorldSettings(regions=("USA", "CHN", "JPN"), active_pairs=300, ree_patents=6000)
 
