@@ -73,7 +73,7 @@ def elasticities(
     >>> elasticities(solution, "real_consumption", where={"region": "CHN"})["trade_elasticity"]  # doctest: +SKIP
     """
     solution = _solved(at)
-    problem = _problem_of(solution)
+    problem = problem_of(solution)
     decl = variable(problem, outcome)
     weight = _weights(problem, decl, where, weights)
     level = float((weight * outcomes.variables(problem, _point(solution), [decl.symbol])[decl.symbol]).sum())
@@ -111,10 +111,10 @@ def response(
         that sum to one, accounts that balance), relative to each cell, per unit: zero for an admissible direction.
     """
     solution = _solved(at)
-    problem = _problem_of(solution)
+    problem = problem_of(solution)
     named = given_keys(problem)
     moved = {named[k].symbol: _direction(problem, k, named, v) for k, v in direction.items()}
-    shown = [variable(problem, k) for k in keys] if keys is not None else _variables(problem)
+    shown = [variable(problem, k) for k in keys] if keys is not None else variables_of(problem)
     symbols = [d.symbol for d in shown]
     change = Linearised(problem, _point(solution)).move(moved, symbols)
     values = outcomes.variables(problem, _point(solution), symbols)
@@ -147,7 +147,7 @@ def given_keys(problem: Problem) -> dict[str, Declaration]:
 
 def variable(problem: Problem, key: str) -> Declaration:
     """The variable of this key."""
-    known = {d.key: d for d in _variables(problem)}
+    known = {d.key: d for d in variables_of(problem)}
     if key not in known:
         raise DataError(
             f"model '{problem.system.model.name}' has no variable '{key}'.{did_you_mean(key, known)}"
@@ -155,7 +155,8 @@ def variable(problem: Problem, key: str) -> Declaration:
     return known[key]
 
 
-def _variables(problem: Problem) -> list[Declaration]:
+def variables_of(problem: Problem) -> list[Declaration]:
+    """Every variable that has a value, in order of declaration."""
     return [d for d in problem.system.model.of_kind(Kind.VARIABLE) if d.symbol in problem.system.outcomes]
 
 
@@ -163,11 +164,12 @@ def _chosen(named: Mapping[str, Declaration], of: Sequence[str] | None, problem:
     if isinstance(of, str):
         raise DataError(f"of must be a list of keys: of=['{of}']")
     for key in of or []:
-        _require_key(problem, key, named)
+        require_key(problem, key, named)
     return list(named) if of is None else list(of)
 
 
-def _require_key(problem: Problem, key: str, named: Iterable[str]) -> None:
+def require_key(problem: Problem, key: str, named: Iterable[str]) -> None:
+    """Refuse a key of nothing that the model is given."""
     if key not in (known := list(named)):
         raise DataError(
             f"model '{problem.system.model.name}' is not given '{key}'; it is given {', '.join(sorted(known))}."
@@ -213,7 +215,7 @@ def _weights(problem: Problem, decl: Declaration, where: Where | None, weights: 
     if weights is not None:
         if where:
             raise DataError("give the weights or the place (where) of an outcome, not both")
-        return _aligned(problem, decl, weights, f"weights of '{decl.key}'")
+        return aligned(problem, decl, weights, f"weights of '{decl.key}'")
     where = where or {}
     for dim in where:
         if dim not in labels:
@@ -240,7 +242,8 @@ def _position(key: str, dim: str, names: list, label: object) -> int:
     return names.index(label)
 
 
-def _aligned(problem: Problem, decl: Declaration, array: xr.DataArray, what: str) -> Array:
+def aligned(problem: Problem, decl: Declaration, array: xr.DataArray, what: str) -> Array:
+    """Values of a labelled array on the dims of a declaration."""
     want = {d.name: problem.bound.labels[d.root] for d in decl.dims}
     if not isinstance(array, xr.DataArray) or set(map(str, array.dims)) != set(want):
         raise DataError(f"{what} must be a DataArray over ({', '.join(want)}), with labels")
@@ -255,11 +258,11 @@ def _aligned(problem: Problem, decl: Declaration, array: xr.DataArray, what: str
 
 def _direction(problem: Problem, key: str, named: Mapping[str, Declaration], given: object) -> Array:
     """Change of the value of what moves."""
-    _require_key(problem, key, named)
+    require_key(problem, key, named)
     decl = named[key]
     value, what = problem.bound.values[decl.symbol], f"the direction of '{key}'"
     if isinstance(given, xr.DataArray):
-        change = _aligned(problem, decl, given, what)
+        change = aligned(problem, decl, given, what)
     elif isinstance(given, Mapping) and len(decl.dims) == 1:
         names, change = problem.bound.labels[decl.roots[0]], np.zeros(value.shape)
         for label, number in given.items():
@@ -302,19 +305,20 @@ def _require_finite(array: xr.DataArray, what: str) -> None:
 
 
 def _solved(at: Solution | Problem) -> Solution:
+    return solve(at) if isinstance(at, Problem) else at
+
+
+def problem_of(at: Solution | Problem) -> Problem:
+    """What was, or is to be, solved."""
     if isinstance(at, Problem):
-        return solve(at)
+        return at
     if not isinstance(at, Solution):
-        raise DataError(f"derivatives are taken at a Solution or a Problem, not at a {type(at).__name__}")
-    return at
-
-
-def _problem_of(solution: Solution) -> Problem:
-    if solution.problem is None:
+        raise DataError(f"this needs a Solution or a Problem, not a {type(at).__name__}")
+    if at.problem is None:
         raise DataError(
             "this solution was loaded and has no compiled problem; give the problem, or solve again"
         )
-    return solution.problem
+    return at.problem
 
 
 def _point(solution: Solution) -> Array:

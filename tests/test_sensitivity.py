@@ -265,7 +265,7 @@ def test_faults_are_named():
             lambda: elasticities(solution, "wage", "tariff", where=at),
             r"of must be a list of keys: of=\['tariff'\]",
         ),
-        (lambda: elasticities(3, "wage"), "are taken at a Solution or a Problem, not at a int"),
+        (lambda: elasticities(3, "wage"), "this needs a Solution or a Problem, not a int"),
         (lambda: elasticities(solution, "wage", weights=xr.DataArray([1.0])), "must be a DataArray over"),
         (
             lambda: elasticities(solution, "wage", weights=xr.DataArray([1.0], {"region": ["R1"]})),

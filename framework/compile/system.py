@@ -112,8 +112,16 @@ class System:
         return Problem(self, bind_inputs(self, data, shocks or {}, elements or {}))
 
 
-def compile_model(model: Model) -> System:
-    """Analyse a model and lower its residuals, tangents and outcomes to one graph."""
+def compile_model(model: Model, *, conditions: bool = True) -> System:
+    """Analyse a model and lower its residuals, tangents and outcomes to one graph.
+
+    Parameters
+    ----------
+    model : Model
+        In levels or in hats.
+    conditions : bool
+        Derive what the baseline data of a hat model must satisfy; not for a part of a model, on data of the whole.
+    """
     begin = time.perf_counter()
     model = _without_baseline(model)
     structure = analyse(model)
@@ -123,7 +131,7 @@ def compile_model(model: Model) -> System:
     outcomes = {d.symbol: _declared_order(lowering, d) for d in model.of_kind(Kind.VARIABLE)}
     stability = [(loop.symbol, lowering.value(1 - loop.exponent)) for loop in structure.loops]
     groups = _with_tangents(lowering, model, structure, residuals)
-    conditions = baseline_conditions(lowering, model)
+    required = baseline_conditions(lowering, model) if conditions else []
     identities = [(typed(lhs), *_sides(lowering, lhs, rhs)) for lhs, rhs in model.identities]
     read = {n.attr[1] for n in lowering.graph.nodes if n.op == "input" and n.time is Time.PRELUDE}  # type: ignore[index]
     inputs = [d for d in model.symbols.values() if d.symbol in read]
@@ -137,7 +145,7 @@ def compile_model(model: Model) -> System:
         inputs,
         stability,
         walras,
-        conditions,
+        required,
         identities,
         lowering,
         time.perf_counter() - begin,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -87,8 +87,11 @@ class Problem:
         return casadi_function(self, parameters, outcomes)
 
     def _start(self, group: Group, shape: tuple[int, ...]) -> Array:
+        return self._unbounded(group, self.bound.starts.get(group.declaration.symbol, np.zeros(shape)))
+
+    def _unbounded(self, group: Group, value: Array) -> Array:
+        """Unknown of a level: itself, or ``log(x - lower)`` where it has a bound below zero."""
         decl = group.declaration
-        value = self.bound.starts.get(decl.symbol, np.zeros(shape))
         return np.log(value - decl.lower) if not decl.positive and (decl.lower or 0) < 0 else value
 
     @property
@@ -191,15 +194,34 @@ class Problem:
 
     def part(self, fraction: float) -> Problem:
         """The same problem with a fraction of the (log) shock: 0 is the baseline, 1 this problem."""
-        values = dict(self.bound.values)
+        values = {**self.bound.values, **{s: value for s, (value, _) in self.along(fraction).items()}}
+        return Problem(self.system, replace(self.bound, values=values), checked=True)
+
+    def along(self, fraction: float) -> dict[str, tuple[Array, Array]]:
+        """Shocked inputs at a fraction of the shock, and their derivatives with respect to it, by symbol.
+
+        The path is straight in logs, of the distance from a lower bound where there is one; a quantity that may be
+        zero goes straight in its value.
+        """
+        out = {}
         for symbol, (old, new) in self.shocked().items():
             decl = self.system.model.symbols[symbol]
             lower = 0.0 if decl.positive else decl.lower
             if lower is not None and (old > lower).all() and (new > lower).all():
-                values[symbol] = lower + (old - lower) ** (1 - fraction) * (new - lower) ** fraction
+                distance = (old - lower) ** (1 - fraction) * (new - lower) ** fraction
+                out[symbol] = lower + distance, distance * np.log((new - lower) / (old - lower))
             else:
-                values[symbol] = old + fraction * (new - old)
-        return Problem(self.system, replace(self.bound, values=values), checked=True)
+                out[symbol] = old + fraction * (new - old), new - old
+        return out
+
+    def point_of(self, values: Mapping[str, Array]) -> Array:
+        """Unknowns at given values of the variables of the core, by symbol."""
+        point = np.zeros(self.size)
+        for group, where, _ in self.slices():
+            decl = group.declaration
+            value = np.asarray(values[decl.symbol], dtype=float)
+            point[where] = np.ravel(np.log(value) if decl.positive else self._unbounded(group, value))
+        return point
 
     # ---- outcomes --------------------------------------------------------------------------------
 

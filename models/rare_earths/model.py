@@ -127,6 +127,8 @@ def _declare_variables(m: Model, region, sector) -> None:
     m.variable("V", rs, "value added", unit="million USD")
     m.variable("r", rs, "ree use")
     m.variable("I", [region], "final expenditure", observed=True, unit="million USD")
+    m.variable("T_M", [region], "tariff revenue", level=True, latex="T^M", unit="million USD")
+    m.variable("T_R", [region], "export tax revenue", level=True, latex="T^R", unit="million USD")
     m.variable("XR", [], "ree exports", level=True, lower=0.0, latex="X^R", unit=REE_UNIT)
     m.variable(
         "zX",
@@ -192,13 +194,15 @@ def _accounts(m: Model) -> None:
         m.define(X[n, s], m["alpha"][n, s] * I[n] + Sum(m["nu_k"][n, s, k] * G[n, k], k))
         m.define(G[i, s], Sum(pi[n, i, s] * X[n, s] / (1 + tau[n, i, s]), n))
         m.define(V[i, s], m["nu"][i, s] * G[i, s])
+        m.define(m["T_M"][n], Sum(tau[n, i, s] / (1 + tau[n, i, s]) * pi[n, i, s] * X[n, s], i, s))
+        m.define(m["T_R"][n], KroneckerDelta(n, C) * t * q[n] * m["XR"])
         m.define(
             I[n],
             w[n] * L[n]
             + q[n] * R[n]
             + Sum(V[n, s], s) / beta
-            + Sum(tau[n, i, s] / (1 + tau[n, i, s]) * pi[n, i, s] * X[n, s], i, s)
-            + KroneckerDelta(n, C) * t * q[n] * m["XR"]
+            + m["T_M"][n]
+            + m["T_R"][n]
             + m["D"][n],
         )
         m.equate("labour market", w[i] * L[i], (beta - 1) / beta * Sum((1 - m["omega"][i, s]) * V[i, s], s))
