@@ -10,12 +10,34 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from exacthat.run import Outcome, run_scenarios, solve_study
-    from framework import Model, Solution, analyse, compile_model, elasticities, hat, response, solve
+    from framework import (
+        Model,
+        Solution,
+        analyse,
+        channels,
+        compile_model,
+        elasticities,
+        hat,
+        response,
+        solve,
+        subtotals,
+    )
     from framework.errors import DataError, ExacthatError, ModelError, ScenarioError, SolveError
 
 _HOME = {
     **dict.fromkeys(
-        ["Model", "Solution", "analyse", "compile_model", "elasticities", "hat", "response", "solve"],
+        [
+            "Model",
+            "Solution",
+            "analyse",
+            "channels",
+            "compile_model",
+            "elasticities",
+            "hat",
+            "response",
+            "solve",
+            "subtotals",
+        ],
         "framework",
     ),
     **dict.fromkeys(
@@ -34,6 +56,7 @@ __all__ = [
     "Solution",
     "SolveError",
     "analyse",
+    "channels",
     "compile_model",
     "elasticities",
     "hat",
@@ -41,6 +64,7 @@ __all__ = [
     "run_scenarios",
     "solve",
     "solve_study",
+    "subtotals",
 ]
 
 

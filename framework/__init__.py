@@ -1,6 +1,7 @@
 """Declare, transform, analyse, compile and solve structural models; knows no particular model."""
 
 from framework.compile import System, compile_model
+from framework.decomposition import channels, subtotals
 from framework.errors import DataError, ExacthatError, ModelError, ScenarioError, SolveError
 from framework.hat import hat
 from framework.model import Equation, Model
@@ -28,6 +29,7 @@ __all__ = [
     "System",
     "analyse",
     "base",
+    "channels",
     "compile_model",
     "elasticities",
     "follow",
@@ -35,4 +37,5 @@ __all__ = [
     "register_solver",
     "response",
     "solve",
+    "subtotals",
 ]

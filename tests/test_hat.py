@@ -271,7 +271,7 @@ def faulty(revenue: str):
 MISSING = "is missing from 'final expenditure' in block 'accounts'"
 FORGOTTEN = pytest.mark.parametrize(
     ("revenue", "shock", "least"),
-    [("tau", {"tariff": 0.2, "export_tax": 0.1}, 1e-3), ("t", {"export_tax": 0.5, "tariff": 0.1}, 1e-4)],
+    [("T_M", {"tariff": 0.2, "export_tax": 0.1}, 1e-3), ("T_R", {"export_tax": 0.5, "tariff": 0.1}, 1e-4)],
 )
 
 
@@ -286,7 +286,7 @@ def test_a_forgotten_revenue_breaks_walras_law(revenue, shock, least):
         AssertionError, match=r"the budgets do not add up.*some income or tax revenue is forgotten"
     ) as e:
         assert_walras(problem)
-    guilty = {"tau": "tariff", "t": "export_tax"}[revenue]
+    guilty = {"T_M": "tariff", "T_R": "export_tax"}[revenue]
     assert f"with '{guilty}' as the only wedge the numeraire is off by" in str(e.value)
     assert MISSING in str(e.value)
     assert str(e.value).count("as the only wedge") == 1

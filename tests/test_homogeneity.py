@@ -17,7 +17,7 @@ from models import armington, caliendo_parro, rare_earths
     [
         (armington, "w P X D"),
         (caliendo_parro, "w x P X G I P_C D"),
-        (rare_earths, "w q qW P_R P_L c x P X G V I P_C Y F E D"),
+        (rare_earths, "w q qW P_R P_L c x P X G V T_M T_R I P_C Y F E D"),
     ],
 )
 def test_only_the_unit_of_account_is_free(model, nominal, hats) -> None:

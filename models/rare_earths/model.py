@@ -198,12 +198,7 @@ def _accounts(m: Model) -> None:
         m.define(m["T_R"][n], KroneckerDelta(n, C) * t * q[n] * m["XR"])
         m.define(
             I[n],
-            w[n] * L[n]
-            + q[n] * R[n]
-            + Sum(V[n, s], s) / beta
-            + m["T_M"][n]
-            + m["T_R"][n]
-            + m["D"][n],
+            w[n] * L[n] + q[n] * R[n] + Sum(V[n, s], s) / beta + m["T_M"][n] + m["T_R"][n] + m["D"][n],
         )
         m.equate("labour market", w[i] * L[i], (beta - 1) / beta * Sum((1 - m["omega"][i, s]) * V[i, s], s))
     m.numeraire(
