@@ -35,7 +35,7 @@ def test_the_page_runs(page, tmp_path, monkeypatch):
             elif kind == "python":
                 exec(block, names)
             else:
-                for line in block.splitlines():
+                for line in block.replace("\\\n", "").splitlines():
                     _run(line.replace(ENDPOINT, endpoint.url))
 
 
