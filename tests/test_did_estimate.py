@@ -246,7 +246,8 @@ def test_impossible_estimates_say_why(changes, message):
 def test_everything_separated_says_so():
     frame = synthetic_panel().assign(patents=0.0)
     with pytest.raises(
-        EstimationError, match=r"'patents' is zero in all .* PPML leaves out groups that are zero"
+        EstimationError,
+        match=r"'patents' is positive in none of the [0-9,]+ rows, and PPML leaves out groups that are zero",
     ):
         estimate_table(design(estimator="PPML", outcome="patents"), panel_of(frame))
 

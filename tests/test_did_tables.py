@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from did_panels import design, synthetic_panel
+from did_panels import POST, design, synthetic_panel
 
 from empirics.did import (
     estimate_event_study,
@@ -168,6 +168,19 @@ def test_withheld_numbers_are_called_withheld():
     rows = {label: cells for block in found.blocks for label, cells in block}
     assert rows["Jackknife s.e. (CRV3)"] == ["withheld"]
     assert any("CRV3 is withheld" in note for note in found.notes)
+
+
+def test_permutations_that_none_has_are_not_described():
+    frame = synthetic_panel()
+    frame["x"] = frame["sensitivity"] * (frame["year"] >= POST)
+    fits = fit_columns(
+        design(treatment={"variable": "x"}, event_study=None), make_panel(frame, ("region", "industry"))
+    )
+    found = regression_table(
+        estimate_table(fits[0].values.design, fits[0].values.panel), robust_inference(fits)
+    )
+    assert not any("exchanges of the sensitivity" in note for note in found.notes)
+    assert any("permutations are withheld" in note for note in found.notes)
 
 
 def test_the_event_study_table_has_a_row_for_every_year(study):

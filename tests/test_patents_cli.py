@@ -110,3 +110,13 @@ def test_totals_must_cover_the_years(folder, tmp_path):
     pd.DataFrame({"region": REGIONS, "patents": 1.0, "year": 2010}).to_csv(tmp_path / "t.csv", index=False)
     said = run("aggregate", tmp_path / "c", "--out", tmp_path / "a", "--totals", tmp_path / "t.csv", code=1)
     assert "has no year 2002; limit the years with --years" in said
+
+
+def test_totals_need_a_sample(folder, tmp_path):
+    run("classify", folder / "patents.jsonl", "--out", tmp_path / "c")
+    said = run(
+        "aggregate", tmp_path / "c", "--out", tmp_path / "a", "--totals", folder / "totals.csv", code=1
+    )
+    assert "unrelated.parquet' does not exist" in said
+    assert "classify with --sample N, or give one with --unrelated" in said
+    assert not (tmp_path / "a").exists()

@@ -242,8 +242,8 @@ def require_company(regression: Regression, groups: np.ndarray, usable: np.ndarr
         return
     if not usable.any():
         raise EstimationError(
-            f"{place}: nothing is left to estimate from: the outcome '{regression.outcome}' is zero in all {len(usable):,} "
-            "rows, and PPML leaves out groups that are zero throughout; widen the sample or correct the outcome."
+            f"{place}: nothing is left to estimate from: the outcome '{regression.outcome}' is positive in none of the "
+            f"{len(usable):,} rows, and PPML leaves out groups that are zero throughout; widen the sample or correct the outcome."
         )
     positive = " with a positive outcome" if regression.estimator == "PPML" else ""
     raise EstimationError(

@@ -266,7 +266,7 @@ def _inference_notes(found: xr.Dataset) -> list[str]:
         notes.append(
             "CRV3 by one Newton step per cluster; the estimates without a cluster or unit are estimated again."
         )
-    if "permutation_p_value" in found:
+    if "permutation_p_value" in found and found["permutation_p_value"].notnull().any():
         notes.append(
             f"Permutation: {found.attrs['permutations']:,} exchanges of the sensitivity between units of assignment, "
             "by the cluster-robust t statistic with the null imposed."

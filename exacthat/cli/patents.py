@@ -256,10 +256,17 @@ def _unrelated(
     from empirics.patents import aggregate_patents, read_totals, scale_sample
     from framework.errors import DataError
 
-    beside = classified if classified.is_dir() else classified.parent
+    sample_file = (
+        unrelated or (classified if classified.is_dir() else classified.parent) / "unrelated.parquet"
+    )
+    if not sample_file.exists():
+        raise DataError(
+            f"'{sample_file}' does not exist, and --totals scale a sample of unrelated patents; classify with --sample N, or "
+            "give one with --unrelated."
+        )
     years = (int(counts["year"].min()), int(counts["year"].max()))
     options = options | {"years": years}
-    sample = aggregate_patents(_read_table(unrelated or beside / "unrelated.parquet"), **options)
+    sample = aggregate_patents(_read_table(sample_file), **options)
     every = sample.counts["patents"].sum("direction")
     total = read_totals(totals)
     # A random sample of some thousands has too few patents a year in small regions.
