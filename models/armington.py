@@ -22,7 +22,7 @@ def armington() -> Model:
     w = m.variable("w", [region], "wage")
     P = m.variable("P", [region], "price index")
     pi = m.variable("pi", [importer, exporter], "expenditure share", observed=True, latex=r"\pi")
-    X = m.variable("X", [region], "expenditure", observed=True)
+    X = m.variable("X", [region], "expenditure", observed=True, unit="million USD")
     C = m.variable("C", [region], "real consumption")
     L = m.exogenous("L", [region], "labour")
     lam = m.exogenous("lam", [region], "technology", latex=r"\lambda")

@@ -1,6 +1,7 @@
 """The public checks of `framework.testing` pass where they should and say what is wrong where they should not."""
 
 from dataclasses import fields, replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -109,17 +110,25 @@ def test_homogeneity_holds_if_all_nominal_quantities_are_named():
         checks.assert_homogeneous(systems()[0], levels, nominal=nominal)  # labour income stays at 1
 
 
+@cache
+def nominal_free() -> System:
+    """Armington without units: nothing says which quantities are nominal."""
+    model = hat(armington())
+    model.symbols = {s: replace(d, unit="") for s, d in model.symbols.items()}
+    return compile_model(model)
+
+
 def test_a_nominal_quantity_that_is_not_scaled_shows():
     data = baseline(2)
     with pytest.raises(AssertionError, match=r"must stay, but the changed data have no equilibrium"):
         checks.assert_homogeneous(
-            systems()[1], data, {"deficit": data.deficit * 0.5}, nominal=["expenditure"]
+            nominal_free(), data, {"deficit": data.deficit * 0.5}, nominal=["expenditure"]
         )
 
 
 def test_homogeneity_needs_nominal_data():
     with pytest.raises(DataError, match="declare unit='million USD' or name them in nominal="):
-        checks.assert_homogeneous(systems()[1], baseline(2))
+        checks.assert_homogeneous(nominal_free(), baseline(2))
 
 
 # ---- Walras --------------------------------------------------------------------------------------
