@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from benchmarks import coverage
+from benchmarks.derivatives import derivative_rows, draw_rows
 from benchmarks.did import overhead_rows
 from benchmarks.rare_earths import build_rows, large_rows, nine_cases_rows
 from benchmarks.timing import show
@@ -17,6 +18,8 @@ def main() -> int:
         ("Symbolic build", build_rows),
         ("Rare earths, WIOD 2009, 5 x 14", nine_cases_rows),
         ("Rare earths, WIOD 2009, 41 x 35", large_rows),
+        ("Derivatives of a solution", derivative_rows),
+        ("Draws of parameters", draw_rows),
         ("Difference-in-differences beside pyfixest alone", overhead_rows),
     ):
         found = measure()

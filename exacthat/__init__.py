@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         hat,
         response,
         solve,
+        solve_many,
         subtotals,
     )
     from framework.errors import DataError, ExacthatError, ModelError, ScenarioError, SolveError
@@ -36,6 +37,7 @@ _HOME = {
             "hat",
             "response",
             "solve",
+            "solve_many",
             "subtotals",
         ],
         "framework",
@@ -63,6 +65,7 @@ __all__ = [
     "response",
     "run_scenarios",
     "solve",
+    "solve_many",
     "solve_study",
     "subtotals",
 ]

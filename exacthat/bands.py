@@ -1,8 +1,7 @@
 """Uncertainty of counterfactuals that comes from estimated parameters: delta method and simulation.
 
-Every case is solved again at other parameters, by the framework's own compiled system. The baseline is calibrated anew each
-time, because parameters are part of it. Near the solved case Newton's method with the Jacobian of that case (a chord method)
-takes a few residuals; where it does not converge, the framework's Newton method takes over from the solved point.
+Every case is solved again at other parameters, by `framework.solve_many`, and certified there. The baseline is calibrated
+anew each time, because parameters are part of it.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import xarray as xr
-from scipy import linalg, stats
+from scipy import stats
 
 from exacthat.results import combine, cushioning_index
+from framework import solve_many
 from framework.errors import DataError, SolveError
 from framework.solution import Status
-from framework.solve.newton import DENSE, RESIDUAL_BOUND, STEP_BOUND, newton
 from framework.symbols import Kind
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from exacthat.library import Uncertain
     from exacthat.run import Outcome
     from exacthat.scenario import Case
-    from framework import Problem
 
 LEVEL = 0.95
 DRAWS = 200
@@ -35,8 +33,6 @@ MOST_DIMS = 2
 """Outcomes over more dims of their own, such as bilateral shares, have no bands."""
 
 STEP = 0.01  # of a standard error, for numerical derivatives
-CHORD_STEPS = 30
-BOUND_SLACK = 1e-9  # relative, for bounds that hold with equality
 
 Track = Callable[[Sequence[str]], Iterable[str]]
 
@@ -80,16 +76,16 @@ def with_bands(
     admissible, inadmissible = _draw(uncertain, draws, seed)
     labels = [*(f"delta method, point {k + 1}" for k in range(len(points)))]
     labels += [f"draw {k + 1}" for k in range(len(admissible))]
-    cases = [_Resolved.of(outcome, case) for case in outcome.cases]
-    found: list[list[xr.Dataset | None]] = []
-    for label, parameters in zip(track(labels), [*points, *admissible], strict=True):
-        data, is_draw = uncertain.calibrate(parameters), len(found) >= len(points)
-        found.append([case.outcomes(data, None if is_draw else label) for case in cases])
+    data = [
+        uncertain.calibrate(parameters)
+        for _, parameters in zip(track(labels), [*points, *admissible], strict=True)
+    ]
+    found = [_solved(outcome, case, data, labels[: len(points)]) for case in outcome.cases]
     evaluated = _evaluated(outcome, found)
     bands = _delta(
         outcome.results, evaluated.isel(evaluation=slice(len(points))), uncertain.estimates, steps, level
     )
-    failed = sum(any(part is None for part in parts) for parts in found)
+    failed = int(np.any([part["status"].values != str(Status.SOLVED) for part in found], axis=0).sum())
     if draws:
         bands = bands.assign(_simulated(evaluated.isel(evaluation=slice(len(points), None)), level))
     attrs = {
@@ -187,106 +183,42 @@ def _draw(uncertain: Uncertain, draws: int, seed: int) -> tuple[list[Parameters]
 # ---- solving again -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Resolved:
-    """A solved case, ready to be solved again at other data."""
-
-    case: Case
-    bind: Callable[[xr.Dataset], Problem]
-    point: np.ndarray
-    factors: tuple[np.ndarray, np.ndarray] | None
-
-    @classmethod
-    def of(cls, outcome: Outcome, case: Case) -> _Resolved:
-        def bind(data: xr.Dataset) -> Problem:
-            return outcome.bind(case, data)
-
-        problem = bind(outcome.baseline.data)
-        point = _unknowns(problem, outcome.solutions[case.label].outcomes)
-        factors = linalg.lu_factor(problem.jacobian(point)) if problem.size <= DENSE else None
-        return cls(case, bind, point, factors)
-
-    def outcomes(self, data: xr.Dataset, place: str | None) -> xr.Dataset | None:
-        """Solve at other data; without a place, a case that has no equilibrium there is None instead of an error."""
-        problem = self.bind(data)
-        problem.start = self.point
-        point = None if self.factors is None else self._chord(problem)
-        if point is None:
-            trace = newton(problem)
-            if trace.status is not Status.SOLVED:
-                return self._refuse(f"{trace.status}", place)
-            point = trace.point
-        with np.errstate(all="ignore"):
-            found = problem.outcomes(point)
-        for decl in problem.system.model.of_kind(Kind.VARIABLE):
-            least = float(found[decl.key].values.min(initial=np.inf))
-            if np.isnan(least) or (
-                decl.lower is not None and least < decl.lower - BOUND_SLACK * max(1.0, abs(decl.lower))
-            ):
-                return self._refuse(f"{decl.key} is {least:g} there, outside its bounds", place)
-        return found
-
-    def _refuse(self, why: str, place: str | None) -> None:
-        if place is not None:
+def _solved(outcome: Outcome, case: Case, data: Sequence[xr.Dataset], beside: Sequence[str]) -> xr.Dataset:
+    """Outcomes of a case over (draw, ...) at other data; at the first points, beside the estimates, it must have some."""
+    found = solve_many(outcome.bind(case, outcome.baseline.data), [outcome.bind(case, d) for d in data])
+    for label, status in zip(beside, found["status"].values, strict=False):
+        if status != str(Status.SOLVED):
             raise SolveError(
-                f"{self.case.label}: no equilibrium at parameters beside the estimates ({place}): {why}"
+                f"{case.label}: no equilibrium at parameters beside the estimates ({label}): {status}"
             )
-
-    def _chord(self, problem: Problem) -> np.ndarray | None:
-        """Iterate with the Jacobian of the solved case; None where that does not converge."""
-        point = self.point
-        with np.errstate(all="ignore"):
-            for _ in range(CHORD_STEPS):
-                residual = problem.residual(point)
-                if not np.isfinite(residual).all():
-                    return None
-                step = linalg.lu_solve(self.factors, -residual)
-                if (
-                    np.abs(residual).max(initial=0.0) < RESIDUAL_BOUND
-                    and np.abs(step).max(initial=0.0) < STEP_BOUND
-                ):
-                    return point
-                point = point + step
-        return None
-
-
-def _unknowns(problem: Problem, outcomes: xr.Dataset) -> np.ndarray:
-    """Unknowns of Newton's method at a solution; see `framework.Problem`."""
-    point = np.zeros(problem.size)
-    for group, where, _ in problem.slices():
-        decl = group.declaration
-        value = outcomes[decl.key].transpose(*decl.dim_names).values
-        if decl.positive:
-            value = np.log(value)
-        elif (decl.lower or 0.0) < 0:
-            value = np.log(value - decl.lower)
-        point[where] = np.ravel(value)
-    return point
+    return found
 
 
 # ---- bands ---------------------------------------------------------------------------------------------
 
 
-def _evaluated(outcome: Outcome, found: list[list[xr.Dataset | None]]) -> xr.Dataset:
+def _evaluated(outcome: Outcome, found: Sequence[xr.Dataset]) -> xr.Dataset:
     """Outcomes of all cases over (evaluation, ...): missing where a draw has no equilibrium, constant where given."""
     solved = [outcome.solutions[case.label].outcomes for case in outcome.cases]
     wanted = {key for known in solved for key, v in known.items() if _has_bands(v)}
     parts = []
-    for known, own in zip(solved, zip(*found, strict=True), strict=True):
+    for known, own in zip(solved, found, strict=True):
         base = known[[key for key in known if key in wanted]]
-        rows = {key: [_values(array, part) for part in own] for key, array in base.items()}
-        parts.append(base.assign({k: (("evaluation", *base[k].dims), np.stack(rows[k])) for k in base}))
+        rows = {key: _values(array, own) for key, array in base.items()}
+        parts.append(base.assign({k: (("evaluation", *base[k].dims), rows[k]) for k in base}))
     out = combine(parts, outcome.cases, list(outcome.model.variants))
     if "cushioning_index" in outcome.results:
         out["cushioning_index"] = cushioning_index(out["real_consumption"])
     return out
 
 
-def _values(known: xr.DataArray, part: xr.Dataset | None) -> np.ndarray:
-    """Values of one outcome at one point, on the dims of the solved case."""
-    if part is None:
-        return np.full(known.shape, np.nan)
-    return part[known.name].transpose(*known.dims).values if known.name in part else known.values
+def _values(known: xr.DataArray, own: xr.Dataset) -> np.ndarray:
+    """Values of one outcome at every point, on the dims of the solved case."""
+    if known.name in own:
+        return own[known.name].transpose("draw", *known.dims).values
+    return np.where(
+        (own["status"] == str(Status.SOLVED)).values.reshape(-1, *[1] * known.ndim), known.values, np.nan
+    )
 
 
 def _has_bands(array: xr.DataArray) -> bool:

@@ -4,6 +4,7 @@ from framework.compile import System, compile_model
 from framework.decomposition import channels, subtotals
 from framework.errors import DataError, ExacthatError, ModelError, ScenarioError, SolveError
 from framework.hat import hat
+from framework.many import solve_many
 from framework.model import Equation, Model
 from framework.sensitivity import elasticities, response
 from framework.solution import Certificate, Solution, Status
@@ -37,5 +38,6 @@ __all__ = [
     "register_solver",
     "response",
     "solve",
+    "solve_many",
     "subtotals",
 ]

@@ -80,7 +80,7 @@ def bind_inputs(
             raise DataError(f"{name} must be a dict {{name: value}}, not {given!r}")
     labels = _labels(system, data)
     bound = Bound(labels, *_elements(system, labels, elements))
-    reader = _Reader(bound, data, system.model)
+    reader = Reader(bound, data, system.model)
     _check_shock_names(system, shocks)
     for decl in system.inputs:
         if decl.kind is not Kind.EXOGENOUS:
@@ -199,7 +199,7 @@ def _why_not(model, decl: Declaration) -> str:
 
 
 @dataclass
-class _Reader:
+class Reader:
     """Reads declared arrays out of one data set."""
 
     bound: Bound
@@ -343,7 +343,8 @@ def _never_zero(decl: Declaration) -> bool:
 
 
 def _check_labels(decl: Declaration, dim: str, have: list, want: list) -> None:
-    extra, missing = [x for x in have if x not in want], [x for x in want if x not in have]
+    wanted, given = {*want}, {*have}
+    extra, missing = [x for x in have if x not in wanted], [x for x in want if x not in given]
     if extra or missing:
         hint = did_you_mean(extra[0], missing) if extra else ""
         found = (("unknown label", extra), ("missing", missing))

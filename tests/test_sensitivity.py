@@ -223,7 +223,7 @@ def test_a_weighted_outcome_is_the_weighted_sum():
         for n in ("CHN", "R1", "R2")
     ]
     np.testing.assert_allclose(
-        found["tariff"], sum(parts) / float((weights * value).sum()), rtol=1e-8, atol=1e-14
+        found["tariff"], sum(parts) / float((weights * value).sum()), rtol=1e-6, atol=1e-10
     )
     assert found.attrs["outcome_value"] == pytest.approx(float((weights * value).sum()))
 
@@ -293,8 +293,8 @@ def test_a_stalled_linear_solve_falls_back_to_a_dense_one_or_is_an_error(monkeyp
     expected = elasticities(solution, "wage", where=at)
     forward = response(solution, {"export_tax": 1.0})
     monkeypatch.setattr(implicit, "gmres", lambda product, b, tolerance: Linear(b, 0.5, 1, False))
-    xr.testing.assert_allclose(elasticities(solution, "wage", where=at), expected, rtol=1e-7, atol=1e-12)
-    xr.testing.assert_allclose(response(solution, {"export_tax": 1.0}), forward, rtol=1e-7, atol=1e-12)
+    xr.testing.assert_allclose(elasticities(solution, "wage", where=at), expected, rtol=1e-6, atol=1e-9)
+    xr.testing.assert_allclose(response(solution, {"export_tax": 1.0}), forward, rtol=1e-6, atol=1e-9)
     monkeypatch.setattr(implicit, "DENSE", 3)
     with pytest.raises(
         SolveError, match=r"reached a relative residual of 0\.5 only; its derivatives are not reported"

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from framework.compile.adjoint import Adjoint, cotangent
+from framework.compile.batch import batched
 from framework.compile.ir import Node, Time
 from framework.compile.tangent import Tangent, own_indices
 
@@ -29,6 +30,7 @@ class Derivatives:
         self._system, self._graph = system, system.lowering.graph
         self._reverse: dict[tuple, Kept] = {}
         self._forward: dict[tuple, Kept] = {}
+        self._batched: dict[tuple, list[Node]] = {}
 
     @cached_property
     def data(self) -> dict[str, Node]:
@@ -95,6 +97,13 @@ class Derivatives:
             found = ((s, tangent.of(node), node) for s, node in nodes.items())
             self._forward[key] = tuple((s, self._placed(ref, node)) for s, ref, node in found if ref)
         return self._forward[key]
+
+    def batched(self, roots: Sequence[Node], moving: Iterable[Node]) -> list[Node]:
+        """Nodes with a first axis over draws, where they depend on inputs that differ between draws."""
+        key = tuple(roots), tuple(moving)
+        if key not in self._batched:
+            self._batched[key] = batched(self._graph, *key)
+        return self._batched[key]
 
     def _placed(self, ref, node: Node) -> Node:
         """A derivative on all axes of what it belongs to, in their order."""

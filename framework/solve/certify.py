@@ -24,7 +24,7 @@ IDENTITY_BOUND = 1e-8
 WALRAS_BOUND = 1e-9
 REPLICATION_BOUND = 1e-6  # a table balanced to its printed digits is good enough; it is reported
 _ROUNDING = 10.0  # the gap of the budgets that a replication error of one explains
-_BOUND_SLACK = 1e-9  # relative to the baseline
+BOUND_SLACK = 1e-9  # relative to the baseline
 
 
 def solve(problem: Problem, solver: str = "newton") -> Solution:
@@ -138,7 +138,7 @@ def _check_bounds(problem: Problem, values: dict[str, np.ndarray], certificate: 
         assert decl.lower is not None
         least = float(np.min(values[decl.symbol]))
         scale = max(1.0, float(np.abs(before.get(decl.symbol, np.zeros(1))).max()))
-        passed = bool(least >= decl.lower - _BOUND_SLACK * scale)
+        passed = bool(least >= decl.lower - BOUND_SLACK * scale)
         certificate.add(f"'{decl.key}'{AT_LEAST}", _finite(least), decl.lower, passed)
 
 
