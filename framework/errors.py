@@ -26,6 +26,10 @@ class SolveError(ExacthatError):
     """An equilibrium was not found, or was found and fails its certificate."""
 
 
+class CompilerError(ExacthatError):
+    """The C back end was asked for, and there is no C compiler or it fails."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` for the nearest known name, or an empty string."""
     near = difflib.get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.6)

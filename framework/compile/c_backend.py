@@ -1,0 +1,144 @@
+"""Evaluate an indexed expression graph with generated C: one shared object serves all data of a model."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from math import prod
+from pathlib import Path
+
+import numpy as np
+
+from framework.compile.c_source import STAGES, source
+from framework.compile.ir import Node, Time
+from framework.compile.passes import Plan, Stage, Value, plan
+from framework.compile.toolchain import Built, build, is_built
+
+Array = np.ndarray
+_ALIGN = 8  # doubles: arrays begin on a cache line
+_SOLVER = Path(__file__).parents[1] / "solve" / "gmres_newton.c"
+
+
+@lru_cache(maxsize=64)
+def compile_roots(values: tuple[Node, ...], products: tuple[Node, ...] = ()) -> Compiled:
+    """Generate C for some nodes, whatever their inputs: residuals, tangents, adjoints, outcomes.
+
+    Parameters
+    ----------
+    values : tuple of Node
+        Wanted whenever the unknowns change.
+    products : tuple of Node
+        Wanted for each direction (or seed of an adjoint), an input of time ``TANGENT``.
+    """
+    begin = time.perf_counter()
+    made = plan(values, products)
+    slots = {v: k for k, v in enumerate([*made.inputs.values(), *made.outputs.values(), *made.stored])}
+    text = source(made, slots) + _SOLVER.read_text()
+    return Compiled(made, slots, text, time.perf_counter() - begin)
+
+
+@dataclass
+class Compiled:
+    """Generated C for some nodes; it is compiled when it is first used.
+
+    Attributes
+    ----------
+    plan : Plan
+    slots : dict of Value to int
+        Position of the pointer to each array.
+    source : str
+    seconds : float
+        Time that the generation took.
+    """
+
+    plan: Plan
+    slots: dict[Value, int]
+    source: str
+    seconds: float
+
+    @cached_property
+    def built(self) -> Built:
+        """The loaded object."""
+        return build(self.source)
+
+    @property
+    def is_built(self) -> bool:
+        """True if nothing need be compiled."""
+        return "built" in self.__dict__ or is_built(self.source)
+
+    def program(self, sizes: Mapping[str, int], positions: Mapping[str, int]) -> CProgram:
+        """A program for arrays of these sizes, without data."""
+        return CProgram(self, sizes, positions)
+
+
+class CProgram:
+    """Generated C with memory for one set of data; it is used like `numpy_backend.Program`.
+
+    Only root nodes can be read back.
+    """
+
+    def __init__(self, compiled: Compiled, sizes: Mapping[str, int], positions: Mapping[str, int]) -> None:
+        self.compiled, self.sizes, self.positions = compiled, sizes, positions
+        made, slots = compiled.plan, compiled.slots
+        lengths = [*(sizes[r] for r in made.roots), *(positions[e] for e in made.elements)]
+        self.lengths = np.array(lengths, dtype=np.int64)
+        self.pointers = np.zeros(len(slots), dtype=np.uintp)
+        self.inputs = {name: slots[v] for name, v in made.inputs.items()}
+        self._held: dict[int, Array] = {}  # arrays whose memory the program uses
+        self.arena = self._arena(made.stored)
+        for node, v in made.outputs.items():
+            self._hold(slots[v], np.empty([sizes[r] for r in node.shape_axes]))
+        self._slot = {node: slots[v] for node, v in made.outputs.items()}
+        library = compiled.built.library
+        functions = {stage: getattr(library, name) for stage, name in STAGES.items()}
+        self._given = ctypes.c_void_p(self.lengths.ctypes.data), ctypes.c_void_p(self.pointers.ctypes.data)
+        self.steps = {
+            Time.PRELUDE: [functions[Stage.PRELUDE]],
+            Time.STATE: [functions[Stage.STATE]],
+            Time.TANGENT: [functions[Stage.TANGENT]],
+        }
+        self.linear_steps = [functions[Stage.LINEAR]]
+
+    def _arena(self, stored: Sequence[Value]) -> Array:
+        """One block of memory for all arrays that are kept between the stages."""
+        starts, at = [], 0
+        for v in stored:
+            starts.append(at)
+            at += -(-max(1, prod(self.sizes[root] for root, _ in v.result)) // _ALIGN) * _ALIGN
+        arena = np.empty(at + _ALIGN)
+        first = -(-arena.ctypes.data // (8 * _ALIGN)) * 8 * _ALIGN
+        for v, start in zip(stored, starts, strict=True):
+            self.pointers[self.compiled.slots[v]] = first + 8 * start
+        return arena
+
+    def _hold(self, slot: int, array: Array) -> None:
+        self._held[slot] = array
+        self.pointers[slot] = array.ctypes.data
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays that are held, those of the caller included once."""
+        owners = {a.ctypes.data: a.nbytes for a in self._held.values()}
+        return self.arena.nbytes + sum(owners.values())
+
+    def run(self, steps: list) -> None:
+        """Evaluate one list of steps."""
+        for function in steps:
+            function(*self._given)
+
+    def set(self, name: object, value: Array) -> None:
+        """Give an input its value; a contiguous array is read in place whenever the program runs."""
+        self._hold(self.inputs[name], np.ascontiguousarray(value, dtype=float))
+
+    def attach(self, node: Node, array: Array) -> None:
+        """Write a root node into the caller's contiguous array."""
+        assert array.flags.c_contiguous
+        assert array.dtype == np.float64
+        self._hold(self._slot[node], array)
+
+    def __getitem__(self, node: Node) -> Array:
+        """Value of a root node after its binding time has run."""
+        return self._held[self._slot[node]]
