@@ -1,0 +1,178 @@
+
+/* Newton's method with GMRES on the generated functions: the twin, in the same steps and with the same counts, of
+   iterate() in newton.py and gmres() in krylov.py, whose comments say what each safeguard is for. */
+
+enum { SOLVED, NO_CONVERGENCE, NON_FINITE, SINGULAR, STAGNATION, BAD_START };
+
+typedef struct {
+    const int64_t *n;                              /* sizes, for the generated functions */
+    double *const *p;                              /* their arrays, */
+    double *u, *f, *v, *w;                         /* among them: unknowns, residual, direction, product */
+    int64_t size, blocks;                          /* unknowns, and paired blocks of them */
+    const int64_t *offsets;                        /* where each block begins */
+    int64_t restart, cycles, iterations, halvings, patience;
+    double tiny, progress, forcing, longest, growth, accurate, endless, residual_bound, step_bound;
+    double *work;                                  /* (restart + 6) vectors and (restart + 1) * (restart + 4) */
+    double residual, step;                         /* results */
+    int64_t taken, evaluations, products, unsolved;
+} Newton;
+
+static double dot(const double *restrict a, const double *restrict b, int64_t n) {
+    double s = 0.0;
+    #pragma omp simd reduction(+:s)
+    for (int64_t i = 0; i < n; i++) s += a[i] * b[i];
+    return s;
+}
+
+static void add(double *restrict y, double a, const double *restrict x, int64_t n) {
+    #pragma omp simd
+    for (int64_t i = 0; i < n; i++) y[i] += a * x[i];
+}
+
+/* Largest entry; infinite where an entry is not finite. */
+static double largest(const double *x, int64_t n) {
+    double m = 0.0, bad = 0.0;
+    #pragma omp simd reduction(max:m) reduction(+:bad)
+    for (int64_t i = 0; i < n; i++) {
+        const double a = fabs(x[i]);
+        m = a > m ? a : m;
+        bad += 0.0 * a;
+    }
+    return bad == 0.0 ? m : INFINITY;
+}
+
+static void apply(Newton *s, const double *x, const double *signs, double *y) {
+    memcpy(s->v, x, s->size * sizeof(double));
+    product(s->n, s->p);
+    for (int64_t i = 0; i < s->size; i++) y[i] = signs[i] * s->w[i];
+    s->products++;
+}
+
+/* One Arnoldi cycle from zero: adds the step to x and returns the norm of the residual that it leaves. */
+static double cycle(Newton *s, const double *signs, const double *b, double size, double target, double *x) {
+    const int64_t n = s->size, most = n < s->restart ? n : s->restart;
+    double *basis = s->work, *h = basis + (s->restart + 1) * n, *right = h + s->restart * (s->restart + 1);
+    double *c = right + s->restart + 1, *d = c + s->restart, *y = d + s->restart;
+    int64_t k = 0, used = 0;
+    double left = size;
+    for (int64_t i = 0; i < n; i++) basis[i] = b[i] / size;
+    right[0] = size;
+    while (k < most) {
+        double *w = basis + (k + 1) * n, *column = h + k * (s->restart + 1);
+        apply(s, basis + k * n, signs, w);
+        memset(column, 0, (k + 1) * sizeof(double));
+        for (int twice = 0; twice < 2; twice++) {
+            for (int64_t j = 0; j <= k; j++) y[j] = dot(basis + j * n, w, n);
+            for (int64_t j = 0; j <= k; j++) { column[j] += y[j]; add(w, -y[j], basis + j * n, n); }
+        }
+        const double length = sqrt(dot(w, w, n));
+        if (!isfinite(length)) return INFINITY;
+        const double whole = sqrt(dot(column, column, k + 1) + length * length);
+        for (int64_t j = 0; j < k; j++) {
+            const double a = column[j];
+            column[j] = c[j] * a + d[j] * column[j + 1];
+            column[j + 1] = c[j] * column[j + 1] - d[j] * a;
+        }
+        const double radius = hypot(column[k], length);
+        if (radius <= s->tiny * whole) { left = fabs(right[k]); used = k; break; }
+        c[k] = column[k] / radius;
+        d[k] = length / radius;
+        column[k] = radius;
+        right[k + 1] = -d[k] * right[k];
+        right[k] *= c[k];
+        used = ++k;
+        left = fabs(right[k]);
+        if (left <= target || length <= s->tiny * whole) break;
+        if (k < most) for (int64_t i = 0; i < n; i++) w[i] /= length;
+    }
+    for (int64_t i = used - 1; i >= 0; i--) {
+        for (int64_t j = i + 1; j < used; j++) right[i] -= h[j * (s->restart + 1) + i] * right[j];
+        right[i] /= h[i * (s->restart + 1) + i];
+    }
+    for (int64_t j = 0; j < used; j++) add(x, right[j], basis + j * n, n);
+    return left;
+}
+
+/* Solve A x = b to a relative residual, which is returned. */
+static double gmres(Newton *s, const double *signs, const double *b, double tolerance, double *x, double *rest) {
+    const int64_t n = s->size;
+    const double scale = sqrt(dot(b, b, n));
+    double size = scale, before;
+    memset(x, 0, n * sizeof(double));
+    if (scale == 0.0) return 0.0;
+    memcpy(rest, b, n * sizeof(double));
+    for (int64_t k = 0; k < s->cycles; k++) {
+        before = size;
+        size = cycle(s, signs, rest, size, tolerance * scale, x);
+        if (!isfinite(size) || size <= tolerance * scale || size > s->progress * before) break;
+        apply(s, x, signs, rest);
+        for (int64_t i = 0; i < n; i++) rest[i] = b[i] - rest[i];
+        size = sqrt(dot(rest, rest, n));
+    }
+    return size / scale;
+}
+
+/* Sign of each paired diagonal block. */
+static void block_signs(Newton *s, double *signs, double *x, double *y) {
+    for (int64_t i = 0; i < s->size; i++) signs[i] = 1.0;
+    for (int64_t k = 0; k < s->blocks; k++) {
+        double sum = 0.0;
+        for (int64_t i = 0; i < s->size; i++) x[i] = i >= s->offsets[k] && i < s->offsets[k + 1];
+        apply(s, x, signs, y);
+        for (int64_t i = s->offsets[k]; i < s->offsets[k + 1]; i++) sum += y[i];
+        if (sum < 0) for (int64_t i = s->offsets[k]; i < s->offsets[k + 1]; i++) signs[i] = -1.0;
+    }
+}
+
+static double evaluate(Newton *s) {
+    residual(s->n, s->p);
+    s->evaluations++;
+    return largest(s->f, s->size);
+}
+
+/* Iterate from the point in u, where the last point is left; best has room for iterations + 2 numbers. */
+int newton(Newton *s, double *best) {
+    const int64_t n = s->size;
+    double *signs = s->work + (s->restart + 1) * n + (s->restart + 1) * (s->restart + 4);
+    double *x = signs + n, *rest = x + n, *b = rest + n, *old = b + n, forcing = s->forcing;
+    int64_t count = 1;
+    s->residual = evaluate(s);
+    best[0] = INFINITY;
+    if (!isfinite(s->residual)) return BAD_START;
+    if (!n) { s->step = 0.0; return SOLVED; }
+    for (int64_t k = 0; k < s->iterations; k++, count++) {
+        best[count] = s->residual < best[count - 1] ? s->residual : best[count - 1];
+        if (count + 1 > s->patience && best[count] > 0.9 * best[count + 1 - s->patience]) return NO_CONVERGENCE;
+        const double size = s->residual;
+        linear(s->n, s->p);
+        if (!k) block_signs(s, signs, x, rest);
+        for (int64_t i = 0; i < n; i++) b[i] = -signs[i] * s->f[i];
+        const double reached = gmres(s, signs, b, forcing, x, rest);
+        const int converged = reached <= forcing;
+        s->unsolved += !converged;
+        s->step = largest(x, n);
+        if (!(s->step < s->endless)) return SINGULAR;
+        if (reached > 0.99) return STAGNATION;
+        double length = s->longest / (s->step > 1e-300 ? s->step : 1e-300), value = 0.0;
+        const double limit = s->growth * (size > s->residual_bound ? size : s->residual_bound);
+        int64_t h = 0;
+        if (!(length < 1.0)) length = 1.0;
+        memcpy(old, s->u, n * sizeof(double));
+        for (; h < s->halvings; h++, length /= 2) {
+            for (int64_t i = 0; i < n; i++) s->u[i] = old[i] + length * x[i];
+            value = evaluate(s);
+            if (isfinite(value) && value <= limit) break;
+        }
+        s->taken++;
+        if (h == s->halvings) { memcpy(s->u, old, n * sizeof(double)); return NON_FINITE; }
+        s->residual = value;
+        if (value < s->residual_bound && s->step < s->step_bound && length == 1.0 && converged) return SOLVED;
+        forcing = s->forcing;
+        if (size > 0) {
+            const double next = 0.9 * (value / size) * (value / size);
+            forcing = fmin(forcing, fmax(1e-12, next));
+        } else forcing = 1e-12;
+        if (value < s->accurate && forcing > s->accurate) forcing = s->accurate;
+    }
+    return NO_CONVERGENCE;
+}
