@@ -23,7 +23,9 @@ _SOLVER = Path(__file__).parents[1] / "solve" / "gmres_newton.c"
 
 
 @lru_cache(maxsize=64)
-def compile_roots(values: tuple[Node, ...], products: tuple[Node, ...] = ()) -> Compiled:
+def compile_roots(
+    values: tuple[Node, ...], products: tuple[Node, ...] = (), *, newton: bool = False
+) -> Compiled:
     """Generate C for some nodes, whatever their inputs: residuals, tangents, adjoints, outcomes.
 
     Parameters
@@ -32,11 +34,13 @@ def compile_roots(values: tuple[Node, ...], products: tuple[Node, ...] = ()) -> 
         Wanted whenever the unknowns change.
     products : tuple of Node
         Wanted for each direction (or seed of an adjoint), an input of time ``TANGENT``.
+    newton : bool
+        Add Newton's method on these functions, see ``framework/solve/gmres_newton.c``.
     """
     begin = time.perf_counter()
     made = plan(values, products)
-    slots = {v: k for k, v in enumerate([*made.inputs.values(), *made.outputs.values(), *made.stored])}
-    text = source(made, slots) + _SOLVER.read_text()
+    slots = {v: k for k, v in enumerate([*made.inputs.values(), *(v for _, v in made.outputs), *made.stored])}
+    text = source(made, slots) + (_SOLVER.read_text() if newton else "")
     return Compiled(made, slots, text, time.perf_counter() - begin)
 
 
@@ -89,9 +93,9 @@ class CProgram:
         self.inputs = {name: slots[v] for name, v in made.inputs.items()}
         self._held: dict[int, Array] = {}  # arrays whose memory the program uses
         self.arena = self._arena(made.stored)
-        for node, v in made.outputs.items():
+        for node, v in made.outputs:
             self._hold(slots[v], np.empty([sizes[r] for r in node.shape_axes]))
-        self._slot = {node: slots[v] for node, v in made.outputs.items()}
+        self._slot = {node: slots[v] for node, v in reversed(made.outputs)}
         library = compiled.built.library
         functions = {stage: getattr(library, name) for stage, name in STAGES.items()}
         self._given = ctypes.c_void_p(self.lengths.ctypes.data), ctypes.c_void_p(self.pointers.ctypes.data)
@@ -133,11 +137,11 @@ class CProgram:
         """Give an input its value; a contiguous array is read in place whenever the program runs."""
         self._hold(self.inputs[name], np.ascontiguousarray(value, dtype=float))
 
-    def attach(self, node: Node, array: Array) -> None:
-        """Write a root node into the caller's contiguous array."""
+    def attach(self, number: int, array: Array) -> None:
+        """Write a root, by its number among values and products, into the caller's contiguous array."""
         assert array.flags.c_contiguous
         assert array.dtype == np.float64
-        self._hold(self._slot[node], array)
+        self._hold(self.compiled.slots[self.compiled.plan.outputs[number][1]], array)
 
     def __getitem__(self, node: Node) -> Array:
         """Value of a root node after its binding time has run."""

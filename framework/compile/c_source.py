@@ -195,7 +195,8 @@ class _Writer:
     def function(self) -> str:
         """The function of this nest."""
         arrays = ", ".join(
-            f"{'' if v in self._written else 'const '}double *restrict {name}" for v, name in self.arrays.items()
+            f"{'' if v in self._written else 'const '}double *restrict {name}"
+            for v, name in self.arrays.items()
         )
         body = self._text(0)
         lengths = "".join(f"    const int64_t {name} = {at};\n" for at, name in self._lengths.items())
@@ -225,7 +226,11 @@ def _loop_order(nest: Nest) -> tuple[Loop, ...]:
     while todo:
         v = todo.pop(0)
         for w, places in v.args:
-            if w.op == "input" and len(places) == len(nest.loops) > 2 and w.external != tuple(range(len(places))):
+            if (
+                w.op == "input"
+                and len(places) == len(nest.loops) > 2
+                and w.external != tuple(range(len(places)))
+            ):
                 first = places[w.external[0]]  # type: ignore[index]
                 return first, *(x for x in nest.loops if x != first)  # type: ignore[return-value]
             if not w.stored and w not in seen:

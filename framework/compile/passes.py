@@ -109,8 +109,8 @@ class Plan:
         Arrays of the arena.
     inputs : dict
         Value of each input, by name.
-    outputs : dict of Node to Value
-        The `out` value of each root node.
+    outputs : list of (Node, Value)
+        The roots in the order in which they were asked for, with their `out` values.
     """
 
     roots: tuple[str, ...]
@@ -118,7 +118,7 @@ class Plan:
     nests: dict[Stage, list[Nest]]
     stored: list[Value]
     inputs: dict[object, Value]
-    outputs: dict[Node, Value]
+    outputs: list[tuple[Node, Value]]
 
 
 def plan(values: Sequence[Node], products: Sequence[Node] = ()) -> Plan:
@@ -137,7 +137,7 @@ def plan(values: Sequence[Node], products: Sequence[Node] = ()) -> Plan:
     for node in nodes:
         stage = {Time.PRELUDE: Stage.PRELUDE, Time.TANGENT: Stage.TANGENT}.get(node.time)
         builder.add(node, stage if stage is not None else (Stage.STATE if node in first else Stage.LINEAR))
-    outputs = {node: builder.output(node) for node in dict.fromkeys([*values, *products])}
+    outputs = [(node, builder.output(node, k)) for k, node in enumerate([*values, *products])]
     _schedule(builder.values)
     nests = _nests(builder.values)
     elements = tuple(dict.fromkeys(builder.elements))
@@ -190,7 +190,9 @@ class _Builder:
         self.inputs: dict[object, Value] = {}
         self.elements: list[str] = []
         self._table: dict[tuple, Value] = {}
-        self._of: dict[Node, tuple[Value, tuple[int, ...]]] = {}  # with the axis of the value of each node axis
+        self._of: dict[
+            Node, tuple[Value, tuple[int, ...]]
+        ] = {}  # with the axis of the value of each node axis
 
     def add(self, node: Node, stage: Stage) -> None:
         """Make the value of a node whose arguments have theirs."""
@@ -209,11 +211,11 @@ class _Builder:
             case _:
                 self._of[node] = self._nest(node, stage)
 
-    def output(self, node: Node) -> Value:
+    def output(self, node: Node, number: int) -> Value:
         """The value that hands a node to the caller."""
         value, axes = self._of[node]
         args = [(value, value.dims)]
-        return self._value("out", args, value.dims, value.dims, node.id, value.stage, axes)
+        return self._value("out", args, value.dims, value.dims, number, value.stage, axes)
 
     def _leaf(self, node: Node, stage: Stage) -> Value:
         loops = _numbered(node.axes)

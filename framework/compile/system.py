@@ -65,6 +65,8 @@ class System:
         Theorems that were stated, with their two sides, to be checked at a solution.
     seconds : float
         Time that analysis and lowering took.
+    bound : int
+        How many problems were made of it.
     """
 
     model: Model
@@ -78,6 +80,7 @@ class System:
     identities: list[tuple[str, Node, Node]]
     lowering: Lowering
     seconds: float
+    bound: int = 0
 
     @cached_property
     def derivatives(self) -> Derivatives:
@@ -89,6 +92,7 @@ class System:
         data: xr.Dataset,
         shocks: Mapping[str, object] | None = None,
         elements: Mapping[str, str] | None = None,
+        backend: str = "auto",
     ) -> Problem:
         """Bind data and shocks.
 
@@ -101,15 +105,21 @@ class System:
             quantity; a number, a table ``{label: value}`` of a one-dim quantity, or a DataArray.
         elements : mapping, optional
             Labels for named elements, for instance ``{"numeraire_region": "USA"}``.
+        backend : {"auto", "c", "numpy", "casadi"}
+            What evaluates the model. "auto" is generated C where the model is compiled already, is large or has
+            been bound often, and a C compiler works; numpy otherwise. All agree to rounding.
 
         Raises
         ------
         DataError
             If something is missing, mislabelled, not a number, out of its domain or unstable.
+        CompilerError
+            If C is asked for and there is no compiler or it fails.
         """
         from framework.solve.problem import Problem
 
-        return Problem(self, bind_inputs(self, data, shocks or {}, elements or {}))
+        self.bound += 1
+        return Problem(self, bind_inputs(self, data, shocks or {}, elements or {}), backend=backend)
 
 
 def compile_model(model: Model, *, conditions: bool = True) -> System:

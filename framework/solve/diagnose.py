@@ -74,14 +74,14 @@ def not_finite(problem: Problem, u: Array) -> str:
         return ""
     k = int(np.argmin(np.isfinite(residual)))
     group = next(g for g, where, _ in problem.slices() if k < where.stop)
-    return f"{problem.largest(residual)} has no value: {_Search(problem).cause(group.residual)}"
+    return f"{problem.largest(residual)} has no value: {_Search(problem, u, group.residual).cause(group.residual)}"
 
 
 class _Search:
     """Walk from a node without a value to the operation that lost it."""
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem, self.tape = problem, problem.program
+    def __init__(self, problem: Problem, u: Array, node: Node) -> None:
+        self.problem, self.tape = problem, problem.tape_at(u, [node])
         model, lowering = problem.system.model, problem.system.lowering
         self.names: dict[Node, tuple[str, tuple[int, ...], bool]] = {
             node: (model.symbols[name].symbol, order, log)

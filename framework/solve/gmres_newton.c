@@ -15,7 +15,7 @@ typedef struct {
     double *work;                                  /* (restart + 6) vectors and (restart + 1) * (restart + 4) */
     double residual, step;                         /* results */
     int64_t taken, evaluations, products, unsolved;
-} Newton;
+} Newton;                                          /* its twin is _Newton in compiled.py */
 
 static double dot(const double *restrict a, const double *restrict b, int64_t n) {
     double s = 0.0;
@@ -93,12 +93,14 @@ static double cycle(Newton *s, const double *signs, const double *b, double size
     return left;
 }
 
-/* Solve A x = b to a relative residual, which is returned. */
-static double gmres(Newton *s, const double *signs, const double *b, double tolerance, double *x, double *rest) {
+/* Solve A x = b to a relative residual; returns the one that was reached. */
+static double gmres(Newton *s, const double *signs, const double *b, double tolerance, double *x, double *rest,
+                    int *converged) {
     const int64_t n = s->size;
     const double scale = sqrt(dot(b, b, n));
     double size = scale, before;
     memset(x, 0, n * sizeof(double));
+    *converged = 1;
     if (scale == 0.0) return 0.0;
     memcpy(rest, b, n * sizeof(double));
     for (int64_t k = 0; k < s->cycles; k++) {
@@ -109,6 +111,7 @@ static double gmres(Newton *s, const double *signs, const double *b, double tole
         for (int64_t i = 0; i < n; i++) rest[i] = b[i] - rest[i];
         size = sqrt(dot(rest, rest, n));
     }
+    *converged = size <= tolerance * scale;
     return size / scale;
 }
 
@@ -147,8 +150,8 @@ int newton(Newton *s, double *best) {
         linear(s->n, s->p);
         if (!k) block_signs(s, signs, x, rest);
         for (int64_t i = 0; i < n; i++) b[i] = -signs[i] * s->f[i];
-        const double reached = gmres(s, signs, b, forcing, x, rest);
-        const int converged = reached <= forcing;
+        int converged;
+        const double reached = gmres(s, signs, b, forcing, x, rest, &converged);
         s->unsolved += !converged;
         s->step = largest(x, n);
         if (!(s->step < s->endless)) return SINGULAR;

@@ -15,9 +15,9 @@ from scipy.linalg import solve_triangular
 Array = np.ndarray
 
 RESTART = 120
-_CYCLES = 4
-_TINY = 1e-14
-_PROGRESS = 0.1  # a whole cycle that does not reduce the residual to this share has stagnated
+CYCLES = 4
+TINY = 1e-14
+PROGRESS = 0.1  # a whole cycle that does not reduce the residual to this share has stagnated
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,11 @@ def gmres(product: Callable[[Array], Array], b: Array, tolerance: float) -> Line
     if scale == 0.0:
         return Linear(np.zeros_like(b), 0.0, 0, True)
     x, rest, size, count = np.zeros_like(b), b, scale, 0
-    for _ in range(_CYCLES):
+    for _ in range(CYCLES):
         step, reached, used = _cycle(product, rest, size, tolerance * scale)
         x, count, before = x + step, count + used, size
         size = reached
-        if not np.isfinite(size) or size <= tolerance * scale or size > _PROGRESS * before:
+        if not np.isfinite(size) or size <= tolerance * scale or size > PROGRESS * before:
             break
         rest = b - product(x)
         count, size = count + 1, float(np.linalg.norm(rest))
@@ -90,14 +90,14 @@ def _cycle(
                 c * entries[j + 1] - s * entries[j],
             )
         radius = float(np.hypot(entries[k], length))
-        if radius <= _TINY * whole:  # the product adds nothing: the operator is singular here
+        if radius <= TINY * whole:  # the product adds nothing: the operator is singular here
             return _combine(triangle, right, basis, k), abs(right[k]), k + 1
         c, s = entries[k] / radius, length / radius
         entries[k] = radius
         triangle[: k + 1, k] = entries
         rotations.append((c, s))
         right[k:] = [c * right[k], -s * right[k]]
-        if abs(right[k + 1]) <= target or length <= _TINY * whole:
+        if abs(right[k + 1]) <= target or length <= TINY * whole:
             return _combine(triangle, right, basis, k + 1), abs(right[k + 1]), k + 1
         basis[k + 1] = w / length
     return _combine(triangle, right, basis, most), abs(right[most]), most

@@ -15,6 +15,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from framework.solution import Status
+from framework.solve import krylov
+from framework.solve.compiled import newton_in_c
+from framework.solve.cores import CCore
 from framework.solve.krylov import Linear, gmres
 from framework.solve.problem import Problem
 
@@ -140,6 +143,8 @@ def _after(first: Trace, second: Trace) -> Trace:
 
 def iterate(problem: Problem, start: Array, options: Options) -> Trace:
     """One Newton run from a point."""
+    if isinstance(problem.core, CCore) and not options.dense:
+        return _iterate_in_c(problem, problem.core, start, options)
     trace = Trace(start, Status.NO_CONVERGENCE)
     with np.errstate(all="ignore"):  # a non-finite residual is met by a shorter step
         u, f = start, _evaluate(problem, start, trace)
@@ -178,6 +183,20 @@ def iterate(problem: Problem, start: Array, options: Options) -> Trace:
                 return trace
             forcing = _next_forcing(options.forcing, trace.residual, size)
     return trace
+
+
+def _iterate_in_c(problem: Problem, core: CCore, start: Array, options: Options) -> Trace:
+    """The same in C, step by step; see `gmres_newton.c`."""
+    done = newton_in_c(
+        core, problem.offsets, start, restart=min(krylov.RESTART, problem.size), cycles=krylov.CYCLES,
+        iterations=options.iterations, halvings=_HALVINGS, patience=_PATIENCE, tiny=krylov.TINY,
+        progress=krylov.PROGRESS, forcing=options.forcing, longest=options.longest, growth=_GROWTH,
+        accurate=_ACCURATE, endless=_ENDLESS, residual_bound=RESIDUAL_BOUND, step_bound=STEP_BOUND,
+    )  # fmt: skip
+    return Trace(
+        done.point, Status[done.status], done.residual, done.step, done.taken, done.evaluations, done.products,
+        done.unsolved,
+    )  # fmt: skip
 
 
 def _next_forcing(loosest: float, new: float, old: float) -> float:

@@ -17,6 +17,7 @@ from framework.compile.numpy_backend import Program, program
 from framework.errors import DataError
 from framework.solve import outcomes
 from framework.solve.balance import check_baseline_conditions
+from framework.solve.cores import make_core
 from framework.solve.diagnose import unstable_loop
 
 if TYPE_CHECKING:
@@ -39,32 +40,29 @@ class Problem:
         Number of unknowns.
     start : array
         Start values: no change.
+    backend : str
+        What was asked for; ``core.name`` is what evaluates the problem.
+    core : Core
+        Residual and products of generated C, numpy or CasADi.
     seconds : float
         Time that reading the data and evaluating what depends on nothing else took.
     """
 
-    def __init__(self, system: System, bound: Bound, *, checked: bool = False) -> None:
+    def __init__(self, system: System, bound: Bound, *, checked: bool = False, backend: str = "auto") -> None:
         begin = time.perf_counter()
-        self.system, self.bound = system, bound
+        self.system, self.bound, self.backend = system, bound, backend
         self.sizes = {root: len(names) for root, names in bound.labels.items()}
         self.shapes = [tuple(self.sizes[r] for r in g.declaration.roots) for g in system.groups]
         counts = [int(np.prod(s, dtype=int)) for s in self.shapes]
         self.offsets = np.cumsum([0, *counts])
         self.size = int(self.offsets[-1])
-        self.program = self._program()
+        self.core = make_core(self, backend)
         if not checked:
             check_baseline_conditions(self)
             self._check_stability()
         parts = [np.ravel(self._start(g, s)) for g, s in zip(system.groups, self.shapes, strict=True)]
         self.start = np.concatenate(parts or [np.zeros(0)])
         self.seconds = bound.seconds + time.perf_counter() - begin
-
-    def _program(self) -> Program:
-        groups = self.system.groups
-        residuals = [g.residual for g in groups] + [ref.node for _, ref in self.system.stability]
-        residuals += [self.system.walras] if self.system.walras is not None else []
-        products = [g.product for g in groups if g.product is not None]
-        return self.program_of(residuals, products)
 
     def program_of(self, values: Sequence[Node], products: Sequence[Node] = ()) -> Program:
         """Numpy program of some nodes, with the data loaded and all that depends on nothing else evaluated."""
@@ -76,6 +74,14 @@ class Problem:
         # An empty cell has log 0 and weight 0; whatever else is not finite shows in the residual.
         with np.errstate(all="ignore"):
             out.run(out.steps[Time.PRELUDE])
+        return out
+
+    def tape_at(self, u: Array, values: Sequence[Node]) -> Program:
+        """Numpy program of some nodes, evaluated at `u`."""
+        out = self.program_of(values)
+        self.set_unknowns(out, u)
+        with np.errstate(all="ignore"):
+            out.run(out.steps[Time.STATE])
         return out
 
     def casadi_function(
@@ -101,8 +107,9 @@ class Problem:
         return all(d.positive or d.symbol in self.bound.starts for d in core)
 
     def _check_stability(self) -> None:
+        tape = self.program_of([ref.node for _, ref in self.system.stability])
         for symbol, ref in self.system.stability:
-            value = np.asarray(self.program[ref.node])
+            value = np.asarray(tape[ref.node])
             if not (value > 0).all():
                 worst = tuple(np.argwhere(~(value > 0))[0])
                 raise DataError(unstable_loop(self, symbol, ref, worst, float(value[worst])))
@@ -116,9 +123,7 @@ class Problem:
 
     def residual(self, u: Array) -> Array:
         """Residuals of all groups at `u`; shape (size,)."""
-        self.set_unknowns(self.program, np.array(u, dtype=float))  # a caller may reuse its buffer
-        self.program.run(self.program.steps[Time.STATE])
-        return self._gather([group.residual for group in self.system.groups])
+        return self.core.residual(u)
 
     def set_unknowns(self, target: Program, u: Array) -> None:
         """Give a program its unknowns."""
@@ -128,25 +133,7 @@ class Problem:
 
     def linearise(self) -> Callable[[Array], Array]:
         """Return ``v -> J v`` at the point of the last call of `residual`."""
-        tape, groups = self.program, self.system.groups
-        tape.run(tape.linear_steps)
-        products = [group.product for group in groups]
-        used = [(g.direction.attr, w, s) for g, w, s in self.slices() if g.direction.attr in tape.inputs]
-
-        def product(v: Array) -> Array:
-            for name, where, shape in used:
-                tape.set(name, v[where].reshape(shape))
-            tape.run(tape.steps[Time.TANGENT])
-            return self._gather(products)
-
-        return product
-
-    def _gather(self, nodes: Sequence[Node | None]) -> Array:
-        out = np.zeros(self.size)
-        for (_, where, shape), node in zip(self.slices(), nodes, strict=True):
-            if node is not None:
-                out[where].reshape(shape)[...] = self.program[node]
-        return out
+        return self.core.linearise()
 
     def jacobian(self, u: Array) -> Array:
         """Dense Jacobian at `u`, column by column; for small cores and for checks."""
@@ -156,7 +143,7 @@ class Problem:
 
     def walras(self) -> float:
         """Deviation of the numeraire at the last point evaluated: zero iff the budgets add up."""
-        return 0.0 if self.system.walras is None else float(self.program[self.system.walras])
+        return 0.0 if self.system.walras is None else self.core.walras(self.system.walras)
 
     def by_block(self, residual: Array) -> dict[str, float]:
         """Largest absolute residual of each equation of the core, by name."""
@@ -179,13 +166,15 @@ class Problem:
     def unshocked(self) -> Problem:
         """The same problem where nothing is shocked: in a hat model, the baseline."""
         values = {**self.bound.values, **self.bound.unshocked}
-        before = Problem(self.system, replace(self.bound, values=values), checked=True)
+        before = Problem(self.system, replace(self.bound, values=values), checked=True, backend=self.backend)
         unknown = values.keys() - self.bound.unshocked.keys()
         if not unknown or not self.system.model.is_hat:
             return before
         # A level that a closure fixes has the baseline value that its definition gives.
         fixed = {s: outcomes.baseline_of_fixed(before, s) for s in unknown}
-        return Problem(self.system, replace(self.bound, values={**values, **fixed}), checked=True)
+        return Problem(
+            self.system, replace(self.bound, values={**values, **fixed}), checked=True, backend=self.backend
+        )
 
     def shocked(self) -> dict[str, tuple[Array, Array]]:
         """Inputs that differ from the baseline, by symbol: (old, new)."""
@@ -195,7 +184,7 @@ class Problem:
     def part(self, fraction: float) -> Problem:
         """The same problem with a fraction of the (log) shock: 0 is the baseline, 1 this problem."""
         values = {**self.bound.values, **{s: value for s, (value, _) in self.along(fraction).items()}}
-        return Problem(self.system, replace(self.bound, values=values), checked=True)
+        return Problem(self.system, replace(self.bound, values=values), checked=True, backend=self.backend)
 
     def along(self, fraction: float) -> dict[str, tuple[Array, Array]]:
         """Shocked inputs at a fraction of the shock, and their derivatives with respect to it, by symbol.

@@ -39,7 +39,9 @@ def provenance(problem: Problem, trace: Trace, solver: str, seconds: float) -> d
         "seconds": float(seconds),
         "bind_seconds": float(problem.seconds),
         "build_seconds": problem.system.seconds,
-        "memory_bytes": int(problem.program.nbytes),
+        "memory_bytes": int(problem.core.nbytes),
+        "backend": problem.core.name,
+        "compile_seconds": float(problem.core.seconds),
         "data_hash": data_hash(problem),
         "versions": dict(versions()),
     }

@@ -1,0 +1,84 @@
+"""Newton's method in C: hands a problem of the C back end to `gmres_newton.c`, with the options of its Python twin."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from framework.solve.cores import CCore
+
+Array = np.ndarray
+_POINTERS = ("n", "p", "u", "f", "v", "w")
+_COUNTS = ("restart", "cycles", "iterations", "halvings", "patience")
+_NUMBERS = (
+    "tiny", "progress", "forcing", "longest", "growth", "accurate", "endless", "residual_bound", "step_bound",
+)  # fmt: skip
+_RESULTS = ("taken", "evaluations", "products", "unsolved")
+STATUS = ("SOLVED", "NO_CONVERGENCE", "NON_FINITE", "SINGULAR", "STAGNATION", "BAD_START")
+
+
+class _Newton(ctypes.Structure):
+    """The struct `Newton` of `gmres_newton.c`."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in _POINTERS),
+        ("size", ctypes.c_int64),
+        ("blocks", ctypes.c_int64),
+        ("offsets", ctypes.c_void_p),
+        *((name, ctypes.c_int64) for name in _COUNTS),
+        *((name, ctypes.c_double) for name in _NUMBERS),
+        ("work", ctypes.c_void_p),
+        ("residual", ctypes.c_double),
+        ("step", ctypes.c_double),
+        *((name, ctypes.c_int64) for name in _RESULTS),
+    )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run in C did; `status` is the name of a `Status`."""
+
+    status: str
+    point: Array
+    residual: float
+    step: float
+    taken: int
+    evaluations: int
+    products: int
+    unsolved: int
+
+
+def newton_in_c(core: CCore, offsets: Array, start: Array, **settings: float) -> Outcome:
+    """Iterate from a point.
+
+    Parameters
+    ----------
+    core : CCore
+    offsets : array of int
+        Where each block of unknowns begins, and the end.
+    start : array, shape (n,)
+    **settings : float
+        Every field of the C struct that is a count or a number.
+    """
+    core.u[:] = start
+    size, restart = core.u.size, max(1, int(settings["restart"]))
+    work = np.empty((restart + 6) * size + (restart + 1) * (restart + 4))
+    best = np.empty(int(settings["iterations"]) + 2)
+    places = np.ascontiguousarray(offsets, dtype=np.int64)
+    program = core.program
+    arrays = (program.lengths, program.pointers, core.u, core.f, core.v, core.w)
+    state = _Newton(size=size, blocks=len(places) - 1, offsets=places.ctypes.data, work=work.ctypes.data)
+    for name, array in zip(_POINTERS, arrays, strict=True):
+        setattr(state, name, array.ctypes.data)
+    for name in _COUNTS:
+        setattr(state, name, int(settings[name]))
+    for name in _NUMBERS:
+        setattr(state, name, float(settings[name]))
+    function = core.compiled.built.library.newton
+    status = function(ctypes.byref(state), ctypes.c_void_p(best.ctypes.data))
+    counts = [int(getattr(state, name)) for name in _RESULTS]
+    return Outcome(STATUS[status], core.u.copy(), state.residual, state.step, *counts)
