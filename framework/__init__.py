@@ -2,7 +2,7 @@
 
 from framework.compile import System, compile_model
 from framework.decomposition import channels, subtotals
-from framework.errors import DataError, ExacthatError, ModelError, ScenarioError, SolveError
+from framework.errors import CompilerError, DataError, ExacthatError, ModelError, ScenarioError, SolveError
 from framework.hat import hat
 from framework.many import solve_many
 from framework.model import Equation, Model
@@ -15,6 +15,7 @@ from framework.symbols import base
 
 __all__ = [
     "Certificate",
+    "CompilerError",
     "DataError",
     "Equation",
     "EquilibriumPath",

@@ -1,12 +1,14 @@
 """What all tests share: a figure backend without a display, hypothesis settings, the official tables."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("EXACTHAT_CACHE", tempfile.mkdtemp(prefix="exacthat-tests-"))  # xdist workers share it
 
 # No deadline: the first example of a property pays for a symbolic build or a compilation.
 settings.register_profile("exacthat", deadline=None, derandomize="CI" in os.environ)

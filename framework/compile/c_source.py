@@ -118,7 +118,7 @@ class _Writer:
             if " * " in out and at > level:
                 out = self._declare(out, level)
             out, level = f"{out} * {name}" if out else name, at
-        return out
+        return out or "1.0"
 
     def _declare(self, expression: str, level: int) -> str:
         name = f"t{next(self._number)}"

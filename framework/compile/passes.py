@@ -275,9 +275,9 @@ class _Builder:
         return value, tuple(order.index(k) for k in range(node.rank))
 
     def _nest(self, node: Node, stage: Stage) -> tuple[Value, tuple[int, ...]]:
-        operands = [
-            (*self._operand(arg, stage), subs) for arg, subs in node.args if arg.op != "ones"
-        ]  # ones only spread a product
+        spread = node.op == "mul"  # ones in a product only repeat it
+        args = [a for a in node.args if not (spread and a[0].op == "ones")]
+        operands = [(*self._operand(arg, stage), subs) for arg, subs in args]
         best: tuple[int, list[Loop], list] | None = None
         for axes in _assignments(node.axes):
             placed = [(v, _places(at, subs, axes)) for v, at, subs in operands]

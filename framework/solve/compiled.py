@@ -15,7 +15,8 @@ Array = np.ndarray
 _POINTERS = ("n", "p", "u", "f", "v", "w")
 _COUNTS = ("restart", "cycles", "iterations", "halvings", "patience")
 _NUMBERS = (
-    "tiny", "progress", "forcing", "longest", "growth", "accurate", "endless", "residual_bound", "step_bound",
+    "tiny", "progress", "cancelled", "forcing", "longest", "growth", "accurate", "endless", "residual_bound",
+    "step_bound",
 )  # fmt: skip
 _RESULTS = ("taken", "evaluations", "products", "unsolved")
 STATUS = ("SOLVED", "NO_CONVERGENCE", "NON_FINITE", "SINGULAR", "STAGNATION", "BAD_START")
@@ -66,7 +67,7 @@ def newton_in_c(core: CCore, offsets: Array, start: Array, **settings: float) ->
     """
     core.u[:] = start
     size, restart = core.u.size, max(1, int(settings["restart"]))
-    work = np.empty((restart + 6) * size + (restart + 1) * (restart + 4))
+    work = core.workspace((restart + 6) * size + (restart + 1) * (restart + 4))
     best = np.empty(int(settings["iterations"]) + 2)
     places = np.ascontiguousarray(offsets, dtype=np.int64)
     program = core.program

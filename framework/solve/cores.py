@@ -167,6 +167,7 @@ class CCore:
     def __init__(self, problem: Problem, made: Compiled) -> None:
         self.compiled = made
         self.u, self.f, self.v, self.w = (np.zeros(problem.size) for _ in range(4))
+        self._work = np.empty(0)
         self.program = program = made.program(problem.sizes, problem.bound.positions)
         for kind, symbol in program.inputs:  # type: ignore[misc]
             if kind == "data":
@@ -186,6 +187,12 @@ class CCore:
     def seconds(self) -> float:
         """Time that generating and compiling the code took in this process."""
         return self.compiled.seconds + self.compiled.built.seconds
+
+    def workspace(self, size: int) -> Array:
+        """Memory that is kept from one solve to the next."""
+        if self._work.size < size:
+            self._work = np.empty(size)
+        return self._work
 
     def residual(self, u: Array) -> Array:
         """Residuals of all groups at `u`."""
@@ -212,7 +219,7 @@ class CCore:
     @property
     def nbytes(self) -> int:
         """Bytes of the arrays that are held."""
-        return self.program.nbytes
+        return self.program.nbytes + self._work.nbytes
 
 
 class CasadiCore:

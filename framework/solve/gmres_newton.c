@@ -11,7 +11,7 @@ typedef struct {
     int64_t size, blocks;                          /* unknowns, and paired blocks of them */
     const int64_t *offsets;                        /* where each block begins */
     int64_t restart, cycles, iterations, halvings, patience;
-    double tiny, progress, forcing, longest, growth, accurate, endless, residual_bound, step_bound;
+    double tiny, progress, cancelled, forcing, longest, growth, accurate, endless, residual_bound, step_bound;
     double *work;                                  /* (restart + 6) vectors and (restart + 1) * (restart + 4) */
     double residual, step;                         /* results */
     int64_t taken, evaluations, products, unsolved;
@@ -27,6 +27,29 @@ static double dot(const double *restrict a, const double *restrict b, int64_t n)
 static void add(double *restrict y, double a, const double *restrict x, int64_t n) {
     #pragma omp simd
     for (int64_t i = 0; i < n; i++) y[i] += a * x[i];
+}
+
+/* Coefficients y of w on k orthonormal rows, which are taken out of w; four rows at a time, while they are near. */
+static void take_out(const double *restrict rows, int64_t k, int64_t n, double *restrict w, double *restrict y) {
+    int64_t j = 0;
+    for (; j + 4 <= k; j += 4, rows += 4 * n) {
+        double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0;
+        #pragma omp simd reduction(+:s0,s1,s2,s3)
+        for (int64_t i = 0; i < n; i++) {
+            s0 += rows[i] * w[i];
+            s1 += rows[n + i] * w[i];
+            s2 += rows[2 * n + i] * w[i];
+            s3 += rows[3 * n + i] * w[i];
+        }
+        #pragma omp simd
+        for (int64_t i = 0; i < n; i++)
+            w[i] -= (s0 * rows[i] + s1 * rows[n + i]) + (s2 * rows[2 * n + i] + s3 * rows[3 * n + i]);
+        y[j] = s0, y[j + 1] = s1, y[j + 2] = s2, y[j + 3] = s3;
+    }
+    for (; j < k; j++, rows += n) {
+        y[j] = dot(rows, w, n);
+        add(w, -y[j], rows, n);
+    }
 }
 
 /* Largest entry; infinite where an entry is not finite. */
@@ -60,14 +83,14 @@ static double cycle(Newton *s, const double *signs, const double *b, double size
     while (k < most) {
         double *w = basis + (k + 1) * n, *column = h + k * (s->restart + 1);
         apply(s, basis + k * n, signs, w);
-        memset(column, 0, (k + 1) * sizeof(double));
-        for (int twice = 0; twice < 2; twice++) {
-            for (int64_t j = 0; j <= k; j++) y[j] = dot(basis + j * n, w, n);
-            for (int64_t j = 0; j <= k; j++) { column[j] += y[j]; add(w, -y[j], basis + j * n, n); }
+        take_out(basis, k + 1, n, w, column);
+        double length = sqrt(dot(w, w, n)), whole = hypot(sqrt(dot(column, column, k + 1)), length);
+        if (length < s->cancelled * whole) {
+            take_out(basis, k + 1, n, w, y);
+            add(column, 1.0, y, k + 1);
+            length = sqrt(dot(w, w, n));
         }
-        const double length = sqrt(dot(w, w, n));
         if (!isfinite(length)) return INFINITY;
-        const double whole = sqrt(dot(column, column, k + 1) + length * length);
         for (int64_t j = 0; j < k; j++) {
             const double a = column[j];
             column[j] = c[j] * a + d[j] * column[j + 1];

@@ -17,6 +17,7 @@ Array = np.ndarray
 RESTART = 120
 CYCLES = 4
 TINY = 1e-14
+CANCELLED = 0.1  # a vector that keeps less than this share of its length is made orthogonal once more
 PROGRESS = 0.1  # a whole cycle that does not reduce the residual to this share has stagnated
 
 
@@ -75,15 +76,17 @@ def _cycle(
     right = [size]
     for k in range(most):
         w = product(basis[k])
-        column = np.zeros(k + 1)
-        for _ in range(2):  # twice is enough for orthogonality to rounding
+        column = basis[: k + 1] @ w
+        w = w - column @ basis[: k + 1]
+        length = float(np.linalg.norm(w))
+        whole = float(np.hypot(np.linalg.norm(column), length))
+        if length < CANCELLED * whole:  # twice is enough for orthogonality to rounding
             part = basis[: k + 1] @ w
             column, w = column + part, w - part @ basis[: k + 1]
-        length = float(np.linalg.norm(w))
+            length = float(np.linalg.norm(w))
         if not np.isfinite(length):
             return np.zeros_like(b), np.inf, k + 1
         entries = column.tolist()
-        whole = float(np.hypot(np.linalg.norm(column), length))
         for j, (c, s) in enumerate(rotations):
             entries[j], entries[j + 1] = (
                 c * entries[j] + s * entries[j + 1],

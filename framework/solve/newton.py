@@ -190,7 +190,7 @@ def _iterate_in_c(problem: Problem, core: CCore, start: Array, options: Options)
     done = newton_in_c(
         core, problem.offsets, start, restart=min(krylov.RESTART, problem.size), cycles=krylov.CYCLES,
         iterations=options.iterations, halvings=_HALVINGS, patience=_PATIENCE, tiny=krylov.TINY,
-        progress=krylov.PROGRESS, forcing=options.forcing, longest=options.longest, growth=_GROWTH,
+        progress=krylov.PROGRESS, cancelled=krylov.CANCELLED, forcing=options.forcing, longest=options.longest, growth=_GROWTH,
         accurate=_ACCURATE, endless=_ENDLESS, residual_bound=RESIDUAL_BOUND, step_bound=STEP_BOUND,
     )  # fmt: skip
     return Trace(
