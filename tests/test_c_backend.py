@@ -28,7 +28,9 @@ from framework.solve.cores import compiled
 from framework.solve.newton import Options, full_step, iterate, newton
 from models import armington, caliendo_parro, rare_earths
 
-pytestmark = pytest.mark.skipif(not any(map(toolchain.shutil.which, ("gcc", "clang"))), reason="no C compiler")
+pytestmark = pytest.mark.skipif(
+    not any(map(toolchain.shutil.which, ("gcc", "clang"))), reason="no C compiler"
+)
 
 
 def pair(system_, data, shocks, elements=None):
@@ -140,7 +142,9 @@ def test_zeros_in_the_data_are_those_of_numpy(technology):
 
 
 def test_products_are_casadis_derivatives():
-    reference, problem = pair(caliendo_parro_system(), oracle.to_dataset(oracle.random_baseline(3, 3, 2)), {"trade_cost": 1.1})
+    reference, problem = pair(
+        caliendo_parro_system(), oracle.to_dataset(oracle.random_baseline(3, 3, 2)), {"trade_cost": 1.1}
+    )
     f = reference.casadi_function()
     u = 0.2 * np.random.default_rng(0).standard_normal(problem.size)
     slopes = f.factory("jacobian", ["u"], ["jac:residual:u"])(u).full()
@@ -160,7 +164,9 @@ def test_casadi_as_a_back_end():
 # ---- the same steps as the Python solver ---------------------------------------------------------
 
 
-@pytest.mark.parametrize("options", [Options(), Options(forcing=1e-10), Options(150, 1e-10, 0.05), Options(1)])
+@pytest.mark.parametrize(
+    "options", [Options(), Options(forcing=1e-10), Options(150, 1e-10, 0.05), Options(1)]
+)
 def test_newton_in_c_is_its_twin(options):
     reference, problem = pair(
         caliendo_parro_system(), oracle.to_dataset(oracle.random_baseline(4, 6, 5)), {"trade_cost": 1.5}
@@ -376,7 +382,7 @@ def test_two_processes_may_compile_at_once(tmp_path):
 @pytest.mark.parametrize("broken", ["/bin/false", "/bin/true", "/no/such/compiler"])
 def test_without_a_working_compiler_numpy_serves(tmp_path, broken):
     env = {"CC": broken, "EXACTHAT_CACHE": str(tmp_path)}
-    code = "import framework.solve.cores as cores\ncores._LARGE = 0\n" + SOLVE.replace("BACKEND", "'auto'")
+    code = "from framework.solve import cores\ncores._LARGE = 0\n" + SOLVE.replace("BACKEND", "'auto'")
     done = subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, **env}, capture_output=True, text=True, check=True
     )
@@ -402,7 +408,9 @@ def test_no_compiler_at_all_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(toolchain, "find_spec", lambda name: None)
     toolchain._find.cache_clear()
-    with pytest.raises(CompilerError, match=r"install gcc or clang, or run: pip install 'exacthat\[compiler\]'"):
+    with pytest.raises(
+        CompilerError, match=r"install gcc or clang, or run: pip install 'exacthat\[compiler\]'"
+    ):
         toolchain.find_compiler()
     toolchain._find.cache_clear()
 

@@ -91,6 +91,8 @@ def test_gmres_meets_a_product_that_is_not_finite():
 class Equations:
     """A problem of plain equations with one group of unknowns, for Newton's method alone."""
 
+    core = None  # nothing is compiled
+
     def __init__(self, equations, unknowns, start):
         self.size, self.start = len(unknowns), np.array(start, dtype=float)
         self._f = sp.lambdify(unknowns, equations, "numpy")

@@ -9,7 +9,7 @@ needs is a scalar there, and an array with three or more axes that depends on an
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import permutations, product

@@ -27,7 +27,7 @@ from framework.errors import CompilerError
 
 FLAGS = ("-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd", "-fPIC", "-shared")
 _V3 = frozenset(
-    "avx avx2 bmi1 bmi2 f16c fma abm movbe xsave".split()
+    ["avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe", "xsave"]
 )  # x86-64-v3 in the words of /proc/cpuinfo
 _TIMEOUT = 300.0
 _INSTALL = "install gcc or clang, or run: pip install 'exacthat[compiler]'"

@@ -31,7 +31,11 @@ class Core(Protocol):
     """Residual and directional derivatives of one problem."""
 
     name: str
-    seconds: float  # of generating and compiling code
+
+    @property
+    def seconds(self) -> float:
+        """Time that generating and compiling code took."""
+        ...
 
     def residual(self, u: Array) -> Array:
         """Residuals of all groups at `u`."""
