@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from did_panels import content, design
 
-from empirics.did import DesignError, make_design, read_design
+from empirics.did import DesignError, make_design, read_design, shipped_design
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "did"
+DESIGNS = Path(__file__).resolve().parents[1] / "empirics" / "did" / "designs"
 
 
-@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.toml")), ids=lambda p: p.stem)
-def test_examples_are_designs(path):
+@pytest.mark.parametrize("path", sorted(DESIGNS.glob("*.toml")), ids=lambda p: p.stem)
+def test_shipped_designs_are_designs(path):
     assert read_design(path).columns
 
 
@@ -20,7 +20,7 @@ def test_examples_are_designs(path):
     [("patents", 6), ("tfp", 6), ("exports", 6), ("exports-difference", 5)],
 )
 def test_the_slides_tables_have_all_their_columns(name, columns):
-    found = read_design(EXAMPLES / f"{name}.toml")
+    found = read_design(DESIGNS / f"{name}.toml")
     wanted = ["NONCHN", "ALL", "USA", "EUR", "JPN", "CHN"][:columns]
     assert [c.name for c in found.columns] == wanted
     assert found.event_study is not None
@@ -135,3 +135,9 @@ def test_labels_of_effects():
     found = design(labels={"industry": "Ind."})
     assert found.label_of("region^industry") == "Region × Ind."
     assert found.label_of("year") == "Year"
+
+
+def test_a_design_that_is_not_shipped_is_answered_by_the_near_name():
+    assert shipped_design("exports").slides == "exports"
+    with pytest.raises(DesignError, match=r"no design 'export' is shipped\. Did you mean 'exports'\? There are"):
+        shipped_design("export")

@@ -8,7 +8,7 @@ import pytest
 
 from empirics.did import make_panel, read_design, run_study
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "did"
+DESIGNS = Path(__file__).resolve().parents[1] / "empirics" / "did" / "designs"
 COUNTRIES = {
     "USA": "USA", "JPN": "JPN", "CHN": "CHN", "DEU": "EUR", "FRA": "EUR", "ITA": "EUR", "KOR": "KOR", "BRA": "ROW",
 }  # fmt: skip
@@ -52,7 +52,7 @@ def slides_panel(unit: str) -> pd.DataFrame:
     ],
 )
 def test_the_slides_tables_run(name, unit, robustness):
-    declared = read_design(EXAMPLES / f"{name}.toml")
+    declared = read_design(DESIGNS / f"{name}.toml")
     quick = declared.inference.model_copy(update={"permutations": 9})
     declared = declared.model_copy(update={"inference": quick})
     panel = make_panel(slides_panel(unit), declared.panel.unit)
@@ -74,7 +74,7 @@ def test_the_slides_tables_run(name, unit, robustness):
 
 
 def test_china_less_china_is_zero_and_stays_in():
-    declared = read_design(EXAMPLES / "exports-difference.toml")
+    declared = read_design(DESIGNS / "exports-difference.toml")
     panel = make_panel(slides_panel("country"), declared.panel.unit)
     quick = declared.inference.model_copy(update={"permutations": 0, "crv3": False, "largest": 0})
     study = run_study(declared.model_copy(update={"inference": quick, "robustness": ()}), panel)

@@ -120,7 +120,7 @@ def test_an_industry_without_sensitivity_is_refused_by_name(official_data):
 @pytest.mark.filterwarnings("ignore:The inplace keyword")
 def test_the_example_design_gives_what_a_direct_regression_gives():
     root = Path(__file__).resolve().parents[1]
-    design = read_design(root / "examples" / "did" / "us-tfp.toml")
+    design = read_design(root / "empirics" / "did" / "designs" / "us-tfp.toml")
     file = root / "empirics" / "data" / "us_tfp_panel.parquet"
     ours = dataset(fit_columns(design, read_panel(file, design.panel.unit, design.panel.time)))
 

@@ -8,7 +8,7 @@ pyfixest estimates; this package reads and checks designs and panels, builds con
 out, adds inference for treatments that rest on few units, and renders tables and figures.
 """
 
-from empirics.did.design import Design, DesignError, make_design, read_design
+from empirics.did.design import Design, DesignError, make_design, read_design, shipped_design
 from empirics.did.estimate import dataset, estimate_table, fit_columns
 from empirics.did.event_study import estimate_event_study
 from empirics.did.figures import event_study_figure
@@ -37,5 +37,6 @@ __all__ = [
     "regression_table",
     "robust_inference",
     "run_study",
+    "shipped_design",
     "slides_table",
 ]

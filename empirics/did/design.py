@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
@@ -312,6 +313,24 @@ def read_design(path: str | Path) -> Design:
     except tomllib.TOMLDecodeError as error:
         raise DesignError(f"{path.name} is not valid TOML: {error}.") from error
     return make_design(content, path.name, path.parent)
+
+
+def shipped_design(name: str) -> Design:
+    """Return one of the designs in ``empirics/did/designs``: the slides' tables, and the one on US public data.
+
+    Raises
+    ------
+    DesignError
+        There is no design of this name.
+    """
+    folder = resources.files("empirics.did") / "designs"
+    known = sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml"))
+    if name not in known:
+        raise DesignError(
+            f"no design '{name}' is shipped.{did_you_mean(name, known)} There are: {', '.join(known)}."
+        )
+    with resources.as_file(folder / f"{name}.toml") as path:
+        return read_design(path)
 
 
 def make_design(content: Mapping[str, Any], source: str = "design", folder: Path | None = None) -> Design:
