@@ -4,9 +4,11 @@ from exacthat.cli import patents
 from exacthat.cli.commands import app
 from exacthat.cli.did import did_command
 from exacthat.cli.measure import measure_command
+from exacthat.cli.replicate import replicate_command
 
 app.command("did")(did_command)
 app.command("measure")(measure_command)
+app.command("replicate")(replicate_command)
 app.add_typer(patents.app, name="patents")
 
 __all__ = ["app"]
