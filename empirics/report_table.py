@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,13 @@ from pathlib import Path
 import pandas as pd
 
 TITLE_WIDTH, NOTE_WIDTH = 48, 90
+MINUS = "\N{MINUS SIGN}"
+
+#: Columns of codes, which are text however they look.
+CODES = ("SIC",)
+
+#: A cell of text that is a number, and is therefore aligned as one.
+NUMBER = rf"[-{MINUS}]?[\d.,]+(e[-+]?\d+)?"
 
 
 @dataclass(frozen=True)
@@ -65,21 +73,23 @@ class Table:
 
     def html(self) -> str:
         """Return an HTML table with its title as caption and its note below."""
-        style = (
-            self.shown().style.format(escape="html").format_index(escape="html", axis=1).hide(axis="index")
-        )
+        shown = self.shown().rename(columns=lambda name: str(name).replace("_", " "))
+        style = shown.style.format(escape="html").format_index(escape="html", axis=1).hide(axis="index")
         align = [
             {"selector": f".col{k}", "props": f"text-align: {'left' if a == 'l' else 'right'}"}
             for k, a in enumerate(self._align())
         ]
         body = (
-            style.set_caption(self.title).set_table_styles(align).set_uuid(self.name).to_html(cell_ids=False)
+            style.set_caption(_html(self.title))
+            .set_table_styles(align)
+            .set_uuid(self.name)
+            .to_html(cell_ids=False)
         )
-        return f"{body}<p>{self.note}</p>\n"
+        return f"{body}<p>{_html(self.note)}</p>\n"
 
     def _align(self) -> str:
         frame = self.frame.reset_index()
-        return "".join("r" if pd.api.types.is_numeric_dtype(frame[c]) else "l" for c in frame)
+        return "".join("r" if _is_numeric(frame[c]) else "l" for c in frame)
 
     def save(self, folder: Path) -> None:
         """Write the table as CSV, text, LaTeX and HTML."""
@@ -91,6 +101,18 @@ class Table:
 def short_title(title: str, width: int = TITLE_WIDTH) -> str:
     """Shorten the title of a sector to `width` characters."""
     return textwrap.shorten(title.replace("Not Elsewhere Classified", "NEC"), width, placeholder="…")
+
+
+def _is_numeric(column: pd.Series) -> bool:
+    """Whether a column holds numbers, or text of which every cell is one."""
+    if pd.api.types.is_numeric_dtype(column):
+        return True
+    return column.name not in CODES and bool(column.astype(str).str.fullmatch(NUMBER).all())
+
+
+def _html(text: str) -> str:
+    """Escape text for HTML; a power of ten is set as one."""
+    return html.escape(text, quote=False).replace("10^-3", "10<sup>\N{MINUS SIGN}3</sup>")
 
 
 def _latex(text: str) -> str:

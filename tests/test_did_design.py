@@ -139,5 +139,7 @@ def test_labels_of_effects():
 
 def test_a_design_that_is_not_shipped_is_answered_by_the_near_name():
     assert shipped_design("exports").slides == "exports"
-    with pytest.raises(DesignError, match=r"no design 'export' is shipped\. Did you mean 'exports'\? There are"):
+    with pytest.raises(
+        DesignError, match=r"no design 'export' is shipped\. Did you mean 'exports'\? There are"
+    ):
         shipped_design("export")

@@ -15,6 +15,7 @@ from exacthat import summary
 from exacthat.bands import with_bands
 from exacthat.display import RESOLUTION, by_variant, number
 from exacthat.figures import draw
+from exacthat.ree import reading
 from exacthat.replicate.exhibits import Comparison, Exhibit, Kind, Section
 from exacthat.replicate.structure import SOLVED, WIOD
 from exacthat.replicate.work import Work
@@ -56,7 +57,7 @@ class Counterfactuals:
         return Section(
             [
                 *self._figures("gdp"),
-                self._table("gdp", "Real GDP by region and technology, as in the figures."),
+                self._table("gdp", reading(self.work.outcome.baseline.data, "CHN")[1]),
                 *self._banded("gdp"),
             ]
         )  # fmt: skip
@@ -142,7 +143,7 @@ class Counterfactuals:
         title = f"Effect on {summary.long_name(results[KEYS[outcome]])}: bands (synthetic parameters)"
         table = Table(f"{OUTCOMES[outcome]}-bands", title, note, _band_frame(results, KEYS[outcome]))
         shows = _agreement(results, KEYS[outcome])
-        return [*exhibits, Exhibit(table, Kind.SYNTHETIC, ESTIMATED, shows)]
+        return [*exhibits, Exhibit(table, Kind.SYNTHETIC, ESTIMATED, shows, long=True)]
 
 
 def _agreement(results: xr.Dataset, key: str) -> str:

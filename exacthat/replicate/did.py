@@ -71,12 +71,12 @@ def productivity(work: Work) -> Section:
         Exhibit(
             study.tables[0], Kind.DERIVED, US,
             "On public data the coefficient of the United States is "
-            + ("not distinguishable from zero" if abs(coefficient) < 1.96 * error else "distinguishable from zero")
-            + ", and everything rests on two industries.",
+            + ("not" if abs(coefficient) < 1.96 * error else "")
+            + f" distinguishable from zero{_effective(study)}.",
         ),
         Exhibit(
             next(f for f in study.figures), Kind.DERIVED, US,
-            "Effects by year are imprecise and show no break in 2010; the verdict on pre-trends is withheld, because fewer than 10 "
+            "Effects by year with pointwise intervals and a simultaneous band; a verdict on pre-trends is withheld where fewer than 10 "
             "clusters are effective.",
         ),
         *(Exhibit(t, Kind.DERIVED, US, _ABOUT[t.name]) for t in study.tables[1:] if t.name in _ABOUT),
@@ -99,6 +99,14 @@ def productivity(work: Work) -> Section:
     )
 
 
+def _effective(study: Study) -> str:
+    """Say how many industries identify the coefficient."""
+    if "effective_units" not in study.results["inference"]:
+        return ""
+    units = float(study.results["inference"].to_dataset().sel(column="USA").effective_units)
+    return f"; effectively {units:.1f} industries identify it, storage batteries and magnets"
+
+
 _ABOUT = {
     "us-tfp-no_controls": "The same without the controls for capital and labour intensity.",
     "us-tfp-labour_productivity": "The same for growth of labour productivity.",
@@ -112,7 +120,7 @@ def _us_remark(study: Study, printed: pd.Series, coefficient: float, error: floa
         f"The two differ by {number(gap)}, {abs(gap) / joint:.1f} standard errors if they were independent. Here: NAICS 2012, NBER-CES "
         "2003-2016, constant cost shares, no controls for subsidies and importers' demand."
     )
-    if "inference" in study.results and "largest_share" in study.results["inference"]:
+    if study.results["inference"].sizes.get("rank"):
         robust = study.results["inference"].to_dataset().sel(column="USA")
         words += (
             f" The two largest industries hold {float(robust.largest_share):.0%} of the treatment's variance"

@@ -37,12 +37,15 @@ class Exhibit:
         Where its numbers come from.
     shows : str
         What a reader sees in it, in one sentence.
+    long : bool
+        A table that the report shows folded.
     """
 
     body: Body
     kind: Kind
     source: str
     shows: str
+    long: bool = False
 
     def __post_init__(self) -> None:
         if self.kind is Kind.SYNTHETIC and "synthetic" not in self.body.title.lower():

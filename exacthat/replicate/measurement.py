@@ -18,7 +18,7 @@ from empirics.measurement.tables import (
     same_leaders,
     variants_table,
 )
-from empirics.prices import export_quotas, spike_factors
+from empirics.prices import export_quotas, price_index, spike_factors
 from empirics.report_table import Table
 from empirics.sensitivity import complementarity
 from exacthat.display import number
@@ -44,7 +44,8 @@ def prices(work: Work) -> Section:
     items = [
         Exhibit(
             figures_prices.price_figure(work.prices), Kind.REAL, f"{PRICES}; quotas: {QUOTAS}",
-            "Prices rise by an order of magnitude after the quota cut (A), peak in mid-2011 and are back near their level of "
+            _price_path(work.prices),
+        ), peak in mid-2011 and are back near their level of "
             "2009 to 2010 by 2015, cerium and lanthanum most.",
         ),
         Exhibit(
@@ -82,8 +83,23 @@ def prices(work: Work) -> Section:
     return Section(items, comparisons)
 
 
+def _price_path(prices: pd.DataFrame) -> str:
+    """Say how high prices rose, and where they were when the quotas ended."""
+    index = price_index(prices)
+    ended = index[index.day <= END_OF_QUOTAS].sort_values("day").groupby("element")["index"].last()
+    spike = spike_factors(prices).factor
+    parts = ", ".join(f"{element} {ended[element]:.1f}" for element in ended.sort_values().index)
+    return (
+        f"After the quota cut (A) prices rise {spike.min():.0f} to {spike.max():.0f} times above 2009 and peak in 2011; when quotas end (E) "
+        f"they are, over 2009: {parts}."
+    )
+
+
+END_OF_QUOTAS = pd.Timestamp("2015-01-01")
+
+
 def _quota_table(quotas: pd.DataFrame) -> Table:
-    frame = quotas.set_index("year")
+    frame = quotas.set_index("year").rename(columns={"first_half": "first half", "second_half": "second half"})
     note = "Tonnes, gross weight of products."
     return Table("export-quotas", "Chinese export quotas of rare earths", note, frame, decimals=0)
 

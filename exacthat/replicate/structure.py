@@ -14,6 +14,7 @@ from empirics.measured_shares import measured_ree_shares
 from empirics.measurement import read_accounts
 from empirics.measurement.accounts import NEEDED
 from empirics.report_table import Table, short_title
+from exacthat.ree import reading
 from exacthat.replicate.exhibits import Comparison, Exhibit, Kind, Missing, Section
 from exacthat.replicate.work import Work
 
@@ -117,7 +118,7 @@ def calibration(work: Work) -> Section:
     }
     return Section(
         [
-            Exhibit(_regions(data), Kind.DERIVED, WIOD, "The regions at the baseline, with what the slides' γ imply for rare earths."),
+            Exhibit(_regions(data), Kind.DERIVED, WIOD, reading(data, "CHN")[0]),
             Exhibit(
                 _accounts(data), Kind.DERIVED, WIOD,
                 "Every identity that exact hats rely on holds in the baseline.",

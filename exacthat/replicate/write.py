@@ -24,7 +24,6 @@ from exacthat.report import inline_svg
 from exacthat.results import commit
 
 ENGINE = "h5netcdf"
-SINGLE = "A figure or table that is synthetic shows that the chain runs and finds what was put in; it says nothing of the world."
 
 
 def write(replication: Replication, folder: Path) -> None:
@@ -103,7 +102,6 @@ def render(replication: Replication, plots: dict[str, Plot]) -> str:
         counts=counts,
         meaning=MEANING,
         glance=[c for c in replication.comparisons if c.kind is not Kind.SYNTHETIC and not c.in_exhibit],
-        headline=[c for c in replication.comparisons if c.kind is Kind.SYNTHETIC],
         parts=[(about, _blocks(section, plots), _own(section)) for about, section in replication.parts],
         missing=[
             (about, item) for about, s in replication.parts for item in s.items if isinstance(item, Missing)
@@ -115,7 +113,7 @@ def render(replication: Replication, plots: dict[str, Plot]) -> str:
 MEANING = {
     Kind.REAL: "published facts, as they are",
     Kind.DERIVED: "computed here from published tables; with the slides' own ε and γ where it says so",
-    Kind.SYNTHETIC: SINGLE,
+    Kind.SYNTHETIC: "shows that the chain runs and finds what was put into simulated data; it says nothing of the world",
 }
 BADGES = {Kind.REAL: "real", Kind.DERIVED: "derived", Kind.SYNTHETIC: "synthetic"}
 
@@ -135,8 +133,9 @@ def _blocks(section: Section, plots: dict[str, Plot]) -> list[dict[str, Any]]:
         block = {"form": "table", "item": item, "id": _id(item)}
         if isinstance(item.body, NamedFigure):
             plot = plots[item.body.name]
-            narrow = item.body.figure.get_figwidth() < NARROW
-            block |= {"form": "narrow" if narrow else "wide", "svg": Markup(inline_svg(plot.svg, plot.title))}
+            width = item.body.figure.get_figwidth()
+            block |= {"form": "narrow" if width < NARROW else "wide", "width": round(REM * width, 1)}
+            block["svg"] = Markup(inline_svg(plot.svg, plot.title))
         else:
             block["html"] = Markup(item.body.html() if isinstance(item.body, Table) else item.body.to_html())
         blocks.append(block)
@@ -149,11 +148,18 @@ def _blocks(section: Section, plots: dict[str, Plot]) -> list[dict[str, Any]]:
             out.append({"form": "figures", "figures": [block]})
         else:
             out.append(block)
+    for block in out:
+        if block["form"] == "figures":
+            items = [f["item"] for f in block["figures"]]
+            block["source"] = items[0] if len({i.source for i in items}) == 1 else None
     return out
 
 
 NARROW = 4.0
 """Inches up to which figures stand side by side."""
+
+REM = 9.3
+"""Width in the report, in rem, of an inch of a figure."""
 
 
 def _id(exhibit: Exhibit) -> str:
