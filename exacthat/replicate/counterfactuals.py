@@ -13,8 +13,8 @@ from empirics.figure_style import NamedFigure
 from empirics.report_table import Table
 from exacthat import summary
 from exacthat.bands import with_bands
-from exacthat.display import RESOLUTION, by_variant, number
-from exacthat.figures import draw
+from exacthat.display import RESOLUTION, by_variant, long_name, number, shown
+from exacthat.figures import draw, file_name
 from exacthat.ree import reading
 from exacthat.replicate.exhibits import Comparison, Exhibit, Kind, Section
 from exacthat.replicate.structure import SOLVED, WIOD
@@ -57,7 +57,7 @@ class Counterfactuals:
         return Section(
             [
                 *self._figures("gdp"),
-                self._table("gdp", reading(self.work.outcome.baseline.data, "CHN")[1]),
+                *self._gdp_tables(),
                 *self._banded("gdp"),
             ]
         )  # fmt: skip
@@ -67,7 +67,7 @@ class Counterfactuals:
         results = self.work.outcome.results
         items = [
             *self._figures("welfare"),
-            self._table("welfare", "Real consumption by region and technology, as in the figures."),
+            self._table("real_consumption", "Real consumption by region and technology, as in the figures."),
         ]  # fmt: skip
         comparisons = []
         if "cushioning_index" in results and results.sizes["technology"] > 1:
@@ -79,6 +79,16 @@ class Counterfactuals:
             items, comparisons, {"results": results, "results-synthetic-estimates": self.with_bands}
         )
 
+    def _gdp_tables(self) -> list[Exhibit]:
+        tables = [self._table("real_gdp", reading(self.work.outcome.baseline.data, "CHN")[1])]
+        if "real_gdp_without_markup" in self.work.outcome.results:
+            tables.append(
+                self._table(
+                    "real_gdp_without_markup", "Real GDP without what the markup on rare earths adds."
+                )
+            )
+        return tables
+
     def _figures(self, outcome: str) -> list[Exhibit]:
         results = self.work.outcome.results
         say = _largest_bias if outcome == "bias" else _spans
@@ -88,14 +98,11 @@ class Counterfactuals:
             if p.name.startswith(OUTCOMES[outcome])
         ]  # fmt: skip
 
-    def _table(self, outcome: str, shows: str) -> Exhibit:
+    def _table(self, key: str, shows: str) -> Exhibit:
         results = self.work.outcome.results
-        array = results[KEYS[outcome]]
-        name = OUTCOMES[outcome]
         note = "Percent change from the baseline economy. Columns: technology."
-        return Exhibit(
-            Table(name, f"Effect on {summary.long_name(array)}, percent", note, _frame(results, KEYS[outcome])), Kind.DERIVED, SOLVED, shows
-        )  # fmt: skip
+        title = f"Effect on {long_name(results[key])}, percent"
+        return Exhibit(Table(file_name(key), title, note, _frame(results, key)), Kind.DERIVED, SOLVED, shows)
 
     def _cushioning(self) -> Exhibit:
         results = self.work.outcome.results
@@ -140,7 +147,7 @@ class Counterfactuals:
             f"coefficients ({results.attrs['draws_inadmissible']} outside the parameters' ranges, {results.attrs['draws_failed']} without "
             "equilibrium)."
         )
-        title = f"Effect on {summary.long_name(results[KEYS[outcome]])}: bands (synthetic parameters)"
+        title = f"Effect on {long_name(results[KEYS[outcome]])}: bands (synthetic parameters)"
         table = Table(f"{OUTCOMES[outcome]}-bands", title, note, _band_frame(results, KEYS[outcome]))
         shows = _agreement(results, KEYS[outcome])
         return [*exhibits, Exhibit(table, Kind.SYNTHETIC, ESTIMATED, shows, long=True)]
@@ -148,6 +155,8 @@ class Counterfactuals:
 
 def _agreement(results: xr.Dataset, key: str) -> str:
     """Say how the widths of the two bands compare."""
+    if f"{key}_simulated_lower" not in results:
+        return "Bands by the delta method; without draws there are no simulated ones."
     ends = [results[f"{key}{kind}_{end}"] for kind in ("", "_simulated") for end in ("lower", "upper")]
     delta, simulated = ends[1] - ends[0], ends[3] - ends[2]
     ratio = (simulated / delta).where(delta > RESOLUTION / 100)
@@ -171,7 +180,7 @@ def _largest_bias(results: xr.Dataset, key: str) -> str:
 
 def _spans(results: xr.Dataset, key: str) -> str:
     """Say between which bounds an outcome lies in China and elsewhere in one scenario."""
-    change = summary.shown(results[key])
+    change = shown(results[key])
     words = []
     for name, regions in (
         ("China", ["CHN"]),
@@ -187,8 +196,8 @@ def _spans(results: xr.Dataset, key: str) -> str:
 def _frame(results: xr.Dataset, key: str) -> pd.DataFrame:
     """Changes in percent: rows scenario and label, columns technology, as text."""
     (dim,) = (str(d) for d in results[key].dims if d not in {*summary.case_dims(results)})
-    shown = by_variant(summary.shown(results[key]), results)
-    table = shown.to_series().unstack("variant")[list(shown["variant"].values)]
+    values = by_variant(shown(results[key]), results)
+    table = values.to_series().unstack("variant")[list(values["variant"].values)]
     order = pd.MultiIndex.from_product(
         [results["scenario"].values, results[dim].values], names=["scenario", dim]
     )
@@ -208,7 +217,7 @@ def _band_frame(results: xr.Dataset, key: str) -> pd.DataFrame:
     dims = ["scenario", "technology", dim]
     frame = pd.DataFrame(
         {
-            label: summary.shown(results[name].assign_attrs(results[key].attrs)).transpose(*dims).to_series()
+            label: shown(results[name].assign_attrs(results[key].attrs)).transpose(*dims).to_series()
             for label, name in columns.items()
             if name in results
         }

@@ -184,7 +184,8 @@ def _section(work: Work, name: str, implied: bool = False) -> Section:
     items += [
         Exhibit(
             figure, Kind.SYNTHETIC, SYNTHETIC,
-            "Effects by year on the synthetic panel, with pointwise intervals and a simultaneous band.",
+            "Effects by year on the synthetic panel, with pointwise intervals and a simultaneous band."
+            + (_common_china(study) if design.difference else ""),
         )
         for figure in study.figures
     ]  # fmt: skip
@@ -198,6 +199,17 @@ def _section(work: Work, name: str, implied: bool = False) -> Section:
         items.append(Missing(COUNTRIES[0], COUNTRIES[1].format(name=name)))
     comparisons = _comparisons(slide, design, found, truth)
     return Section(items, comparisons, {f"did-{name}": study.results})
+
+
+def _common_china(study: Study) -> str:
+    """Say what subtracting one country from all others does to clustered errors."""
+    p = float(study.results["event_study"].to_dataset().sel(column="ALL").pretrend_p_value)
+    found = "withheld" if p != p else f"p = {p:.3f}"
+    return (
+        " Every country's outcome holds the same Chinese series, so that errors are common to countries within an industry, while the "
+        f"slides cluster by country and industry; the test of pre-trends in ALL ({found}) is on a world in which only prices before the "
+        "shock, which hardly move, could make one."
+    )
 
 
 def _comparisons(slide: int, design: Design, found: xr.Dataset, truth: xr.Dataset | None) -> list[Comparison]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeAlias
@@ -104,15 +104,15 @@ class Section:
 
     Attributes
     ----------
-    items : list of Exhibit or Missing
+    items : sequence of Exhibit or Missing
         In the order in which they are shown.
-    comparisons : list of Comparison
+    comparisons : sequence of Comparison
     data : mapping of str to Dataset or DataTree
         Numbers to write, by name of the file without suffix.
     """
 
-    items: list[Exhibit | Missing]
-    comparisons: list[Comparison] = field(default_factory=list)
+    items: Sequence[Exhibit | Missing]
+    comparisons: Sequence[Comparison] = field(default_factory=list)
     data: Mapping[str, Data] = field(default_factory=dict)
 
     @property

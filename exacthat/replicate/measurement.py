@@ -45,8 +45,6 @@ def prices(work: Work) -> Section:
         Exhibit(
             figures_prices.price_figure(work.prices), Kind.REAL, f"{PRICES}; quotas: {QUOTAS}",
             _price_path(work.prices),
-        ), peak in mid-2011 and are back near their level of "
-            "2009 to 2010 by 2015, cerium and lanthanum most.",
         ),
         Exhibit(
             tables_prices.spike_table(work.prices), Kind.REAL, PRICES,
@@ -99,7 +97,9 @@ END_OF_QUOTAS = pd.Timestamp("2015-01-01")
 
 
 def _quota_table(quotas: pd.DataFrame) -> Table:
-    frame = quotas.set_index("year").rename(columns={"first_half": "first half", "second_half": "second half"})
+    frame = quotas.set_index("year").rename(
+        columns={"first_half": "first half", "second_half": "second half"}
+    )
     note = "Tonnes, gross weight of products."
     return Table("export-quotas", "Chinese export quotas of rare earths", note, frame, decimals=0)
 

@@ -299,7 +299,7 @@ def _measured_shares(work: Work, slides: pd.DataFrame) -> tuple[list[Comparison]
         "slides do not say how γ is measured, and effects of the counterfactuals are about proportional to it.",
     )  # fmt: skip
     summary = Comparison(
-        23, "γ, median over sectors of the slides' value over direct cost", "1", f"{1 / ratio:.2f}", Kind.DERIVED,
+        23, "γ: direct cost over the slides' value, median sector", "1", f"{1 / ratio:.2f}", Kind.DERIVED,
         "Direct costs of rare earths in the United States in 2012 are far below the slides' γ; their definition is not given.",
     )  # fmt: skip
     comparisons = [

@@ -101,7 +101,10 @@ def render(replication: Replication, plots: dict[str, Plot]) -> str:
         official=replication.official,
         counts=counts,
         meaning=MEANING,
-        glance=[c for c in replication.comparisons if c.kind is not Kind.SYNTHETIC and not c.in_exhibit],
+        glance=sorted(
+            (c for c in replication.comparisons if c.kind is not Kind.SYNTHETIC and not c.in_exhibit),
+            key=lambda c: c.slide,
+        ),
         parts=[(about, _blocks(section, plots), _own(section)) for about, section in replication.parts],
         missing=[
             (about, item) for about, s in replication.parts for item in s.items if isinstance(item, Missing)
@@ -142,7 +145,7 @@ def _blocks(section: Section, plots: dict[str, Plot]) -> list[dict[str, Any]]:
     out: list[dict[str, Any]] = []
     for before, block in pairwise([None, *blocks]):
         assert block is not None
-        if block["form"] == "narrow" and before is not None and before["form"] == "narrow":
+        if block["form"] == "narrow" and before is not None and _side_by_side(before, block):
             out[-1]["figures"].append(block)
         elif block["form"] == "narrow":
             out.append({"form": "figures", "figures": [block]})
@@ -153,6 +156,10 @@ def _blocks(section: Section, plots: dict[str, Plot]) -> list[dict[str, Any]]:
             items = [f["item"] for f in block["figures"]]
             block["source"] = items[0] if len({i.source for i in items}) == 1 else None
     return out
+
+
+def _side_by_side(before: dict[str, Any], block: dict[str, Any]) -> bool:
+    return before["form"] == "narrow" and before["item"].kind is block["item"].kind
 
 
 NARROW = 4.0
