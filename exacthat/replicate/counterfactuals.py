@@ -11,7 +11,7 @@ import xarray as xr
 from empirics.estimates import write_estimates
 from empirics.figure_style import NamedFigure
 from empirics.report_table import Table
-from exacthat import summary
+from exacthat import display, summary
 from exacthat.bands import with_bands
 from exacthat.display import RESOLUTION, by_variant, long_name, number, shown
 from exacthat.figures import draw, file_name

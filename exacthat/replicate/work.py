@@ -137,7 +137,7 @@ class Work:
         """The same world without shocks to productivity, exports and demand: what is left is what the model implies."""
         world = self.simulate(productivity_shock=0.0, export_shock=0.0)
         exports = xr.apply_ufunc(np.log, world["exports"]) - world["demand_growth"].cumsum("year")
-        growth = 100 * midpoint_of_log_change(exports.diff("year").values)
+        growth = 100 * midpoint_of_log_change(np.asarray(exports.diff("year")))
         implied = world["export_growth"].isel(year=slice(1, None)).copy(data=growth)
         return panel_of(world.assign(export_growth=implied.reindex(year=world["year"])))
 
