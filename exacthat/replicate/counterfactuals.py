@@ -11,7 +11,7 @@ import xarray as xr
 from empirics.estimates import write_estimates
 from empirics.figure_style import NamedFigure
 from empirics.report_table import Table
-from exacthat import display, summary
+from exacthat import summary
 from exacthat.bands import with_bands
 from exacthat.display import RESOLUTION, by_variant, long_name, number, shown
 from exacthat.figures import draw, file_name
@@ -175,7 +175,9 @@ def _largest_bias(results: xr.Dataset, key: str) -> str:
         ends.append(
             f"{summary.cell(float(one))} percent in {one['sector'].item()} ({one['technology'].item()})"
         )
-    return f"A_R/A_L changes by {ends[0]} at most and by {ends[1]} at least; with exogenous technology by nothing."
+    return (
+        f"Changes of A_R/A_L lie between {ends[1]} and {ends[0]}; with exogenous technology it does not move."
+    )
 
 
 def _spans(results: xr.Dataset, key: str) -> str:

@@ -73,9 +73,12 @@ def prices(work: Work) -> Section:
         *(
             Comparison(
                 printed[key].slide, printed[key].text, str(printed[key]), f"{spikes.factor[element]:.1f} ({element})", Kind.REAL,
-                "Public averages over months and years miss days on which the slides' daily series peaks.",
+                why,
             )
-            for key, element in (("spike_lowest", lowest), ("spike_highest", largest))
+            for key, element, why in (
+                ("spike_lowest", lowest, "Five elements here; the slides may show others."),
+                ("spike_highest", largest, "Public averages over months and years miss the days on which the slides' daily series peaks."),
+            )
         ),
     ]  # fmt: skip
     return Section(items, comparisons)
@@ -184,7 +187,7 @@ def sensitivity(work: Work) -> Section:
         Comparison(
             printed["sensitivity"].numbers["index_highest"].slide, printed["sensitivity"].numbers["index_highest"].text,
             str(printed["sensitivity"].numbers["index_highest"]), f"{float(index.max()):g} ({index.to_series().idxmax()})",
-            Kind.REAL, "Scaled to 0-1 here; the index of the slides has lost its reference there.",
+            Kind.REAL, "Scaled to 0-1 here; the slides do not show whose index it is.",
         ),
         Comparison(
             effect.slide, "standard deviation of the sensitivity over industries, 10⁻³ $ per $", f"{effect.value / coefficient:.2f} (implied)",
