@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 
 import casadi as ca
@@ -137,7 +138,7 @@ def test_zeros_in_the_data_are_those_of_numpy(technology):
     pi = base.pi.copy()
     pi[0, 1:, 0], pi[0, 0, 0] = 0.0, 1.0
     pi[1, 2, 1], pi[1, 1, 1] = 0.0, pi[1, 1, 1] + pi[1, 2, 1]
-    empty = oracle.to_dataset(oracle.balanced(oracle.replace(base, pi=pi)))
+    empty = oracle.to_dataset(oracle.balanced(replace(base, pi=pi)))
     assert_same(*pair(caliendo_parro_system(), empty, {"trade_cost": 1.1}))
 
 
@@ -184,10 +185,6 @@ def test_solutions_and_their_ladder_are_those_of_numpy(technology):
     want, have = (newton(p) for p in pair(made, economy(technology), {"ree_export_ratio": 0.3}, ELEMENTS))
     assert (have.status, have.rung) == (want.status, want.rung)
     np.testing.assert_allclose(have.point, want.point, rtol=0, atol=1e-11)
-
-
-def bad_start(shocks):
-    return iterate_both(np.full(1, np.nan), shocks)
 
 
 def iterate_both(u, shocks):
@@ -356,7 +353,6 @@ def test_an_unwritable_cache_is_said_and_done_without(tmp_path, monkeypatch):
 
 
 SOLVE = """
-import warnings
 from calibration import armington_baseline, load_table
 from framework import compile_model, hat, solve
 from models import armington

@@ -96,12 +96,13 @@ def compiled(system: System) -> Compiled:
 def _c_if_it_pays(problem: Problem) -> CCore | None:
     system = problem.system
     entries = max((prod(problem.sizes[r] for r in d.roots) for d in system.inputs), default=0)
+    pays = entries >= _LARGE or system.bound >= _OFTEN
     try:
         made = compiled(system)
-        if entries >= _LARGE or system.bound >= _OFTEN or made.is_built:
-            return CCore(problem, made)
+        return CCore(problem, made) if pays or made.is_built else None
     except CompilerError as error:
-        _warn(str(error))
+        if pays:
+            _warn(str(error))
     return None
 
 
