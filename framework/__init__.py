@@ -1,5 +1,6 @@
 """Declare, transform, analyse, compile and solve structural models; knows no particular model."""
 
+from framework.compare import Difference, Nesting, diff, nests
 from framework.compile import System, compile_model
 from framework.decomposition import channels, subtotals
 from framework.errors import CompilerError, DataError, ExacthatError, ModelError, ScenarioError, SolveError
@@ -17,11 +18,13 @@ __all__ = [
     "Certificate",
     "CompilerError",
     "DataError",
+    "Difference",
     "Equation",
     "EquilibriumPath",
     "ExacthatError",
     "Model",
     "ModelError",
+    "Nesting",
     "Problem",
     "ScenarioError",
     "Solution",
@@ -33,9 +36,11 @@ __all__ = [
     "base",
     "channels",
     "compile_model",
+    "diff",
     "elasticities",
     "follow",
     "hat",
+    "nests",
     "register_solver",
     "response",
     "solve",

@@ -357,20 +357,21 @@ def model_to_latex(model: Model) -> str:
     shown = []
     for block, equations in model.blocks.items():
         heading = block if block not in model.chosen else f"{block} ({model.chosen[block]})"
-        shown.append(_display(heading, [_equation_row(printer, eq) for eq in equations]))
+        shown.append(display(heading, [_equation_row(printer, eq) for eq in equations]))
     if rule := model.numeraire_rule:
         walras = rf"&\text{{(one of '{_text(rule.redundant)}' is redundant by Walras' law)}}"
-        shown.append(_display("numeraire", [_row(printer, rule.expr, "=", rule.value), walras]))
+        shown.append(display("numeraire", [_row(printer, rule.expr, "=", rule.value), walras]))
     units = [(base(a), b) for a, b in model.normalisations]
     data = [(printer.abbreviations[total], total) for total in printer.used]
     printer.abbreviations = {}
     for heading, relations in (("units", units), ("identities", model.identities), ("baseline", data)):
         rows = [_row(printer, a, "=", b, sorted(free_indices(a), key=str)) for a, b in relations]
-        shown += [_display(heading, rows)] if rows else []
+        shown += [display(heading, rows)] if rows else []
     return "\n\n".join(shown) + "\n"
 
 
-def _display(heading: str, rows: list[str]) -> str:
+def display(heading: str, rows: list[str]) -> str:
+    """Rows of an aligned environment under a heading."""
     title = _text(heading[:1].upper() + heading[1:])
     body = " \\\\[.5ex]\n".join(rows)
     return (

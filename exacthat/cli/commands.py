@@ -136,7 +136,7 @@ def check(
     from exacthat.library import CALIBRATED, load_model
     from framework import analyse, hat
 
-    declared = _choose(load_model(model), variant or [])
+    declared = choose(load_model(model), variant or [])
     out.print(f"[bold]{declared.name}[/bold]: {declared.title}", highlight=False, soft_wrap=True)
     structure = analyse(hat(declared))
     out.print(structure.to_text(), highlight=False, markup=False, soft_wrap=True)
@@ -165,7 +165,7 @@ def equations(
     from framework.latex import symbols_to_latex
     from framework.tables import symbols_table
 
-    shown = _choose(load_model(model), variant or [])
+    shown = choose(load_model(model), variant or [])
     shown = hat(shown) if hats else shown
     if latex:
         typer.echo(shown.to_latex() + symbols_to_latex(shown), nl=False)
@@ -207,7 +207,7 @@ def _study(what: str, scenarios: Path | None, shocks: list[str]) -> Study:
     return load_study(what)
 
 
-def _choose(model: Model, choices: list[str]) -> Model:
+def choose(model: Model, choices: list[str]) -> Model:
     """Return the model with the variants of ``--variant GROUP=NAME``."""
     pairs = [choice.partition("=") for choice in choices]
     for group, sign, _ in pairs:
