@@ -217,7 +217,7 @@ def _residual(lowering: Lowering, model: Model, variable: str, eq: Equation) -> 
     to its gross terms.
     """
     graph = lowering.graph
-    if _is_positive(model, eq.lhs) and _is_positive(model, eq.rhs):
+    if in_logs(model, eq):
         right = lowering.log(eq.rhs) if eq.total is None else lowering.with_total(eq, log=True)
         minus = graph.mul([Ref(graph.const(-1.0), ()), right])
         ref = graph.add([lowering.log(eq.lhs), minus])
@@ -229,6 +229,11 @@ def _residual(lowering: Lowering, model: Model, variable: str, eq: Equation) -> 
         ref = graph.add([ref, gap, Ref(graph.const(-1.0), ())])
     subs = list(subscripts(eq.lhs)) if eq.defines else _condition_indices(model, variable, eq)
     return lowering.ordered(ref, [s for s in subs if is_index(s)])
+
+
+def in_logs(model: Model, eq: Equation) -> bool:
+    """True if the residual of an equation is the log ratio of its sides, else it is relative to its gross terms."""
+    return _is_positive(model, eq.lhs) and _is_positive(model, eq.rhs)
 
 
 def _condition_indices(model: Model, variable: str, eq: Equation) -> list[sp.Idx]:
