@@ -61,9 +61,9 @@ def synthetic_caliendo_parro(regions: int, sectors: int, *, seed: int = 0) -> xr
     DataError
         If the sizes are too small.
     """
-    rng, draw, base = _economy(regions, sectors, seed)
+    _, draw, base = _economy(regions, sectors, seed)
     base["deficit"] = ("region", draw.deficit)
-    return _labelled(base, "Caliendo-Parro", seed)
+    return _labelled(base, "caliendo-parro", seed)
 
 
 def synthetic_rare_earths(regions: int, sectors: int, *, seed: int = 0) -> xr.Dataset:
@@ -120,7 +120,9 @@ def _draw(rng: np.random.Generator, n: int, s: int) -> _Draw:
     traded = np.arange(s) < max(1, round(0.6 * s))
     home = np.eye(n, dtype=bool)[:, :, None]
     value_added_share = rng.beta(6, 6, s) * rng.uniform(0.85, 1.15, (n, s))
-    technology = rng.dirichlet(np.full(s, 0.5), s).T + 0.3 * np.eye(s)  # inputs come in part from the own sector
+    technology = rng.dirichlet(np.full(s, 0.5), s).T + 0.3 * np.eye(
+        s
+    )  # inputs come in part from the own sector
     technology = technology * rng.uniform(0.7, 1.3, (n, s, s))
     technology /= technology.sum(1, keepdims=True)
     final = rng.dirichlet(np.full(s, 2.0)) * rng.uniform(0.7, 1.3, (n, s))

@@ -2,6 +2,7 @@
 
 from exacthat.cli import patents
 from exacthat.cli.analysis import diff_command, elasticities_command
+from exacthat.cli.bench import bench_command
 from exacthat.cli.commands import app
 from exacthat.cli.did import did_command
 from exacthat.cli.measure import measure_command
@@ -9,6 +10,7 @@ from exacthat.cli.replicate import replicate_command
 
 app.command("diff")(diff_command)
 app.command("elasticities")(elasticities_command)
+app.command("bench")(bench_command)
 app.command("did")(did_command)
 app.command("measure")(measure_command)
 app.command("replicate")(replicate_command)

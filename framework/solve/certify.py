@@ -17,7 +17,7 @@ from framework.solve.failure import AT_LEAST, why_not_solved
 from framework.solve.newton import RESIDUAL_BOUND, STEP_BOUND, Trace, full_step, newton
 from framework.solve.problem import Problem
 from framework.solve.provenance import provenance
-from framework.solve.registry import find_solver
+from framework.solve.registry import Solver, find_solver
 from framework.symbols import Kind
 
 IDENTITY_BOUND = 1e-8
@@ -51,7 +51,7 @@ def solve(problem: Problem, solver: str = "newton") -> Solution:
     run = find_solver(solver)
     _check_replication(problem)
     begin = time.perf_counter()
-    trace = _run(problem, run, solver)
+    trace = run_solver(problem, run, solver)
     seconds = time.perf_counter() - begin
     certificate, found = certify(problem, trace, step_is_newton=run is newton)
     status = trace.status
@@ -63,8 +63,14 @@ def solve(problem: Problem, solver: str = "newton") -> Solution:
     return Solution(found, status, certificate, about, problem, trace.point)
 
 
-def _run(problem: Problem, run, solver: str) -> Trace:
-    """Run a solver that may be anybody's: what it returns must be a trace with a finite point of the right shape."""
+def run_solver(problem: Problem, run: Solver, solver: str) -> Trace:
+    """Run a solver that may be anybody's: what it returns must be a trace with a finite point of the right shape.
+
+    Raises
+    ------
+    SolveError
+        If it raises, or returns anything else.
+    """
     who = f"solver '{solver}' on model '{problem.system.model.name}'"
     try:
         trace = run(problem)

@@ -54,12 +54,13 @@ class Core:
         """Dense Jacobian of the signed residual."""
         return self.products(u, np.eye(self.problem.size))
 
-    def result(self, point: Array, converged: bool, iterations: int = 0, note: str = "") -> Trace:
-        """The trace of a finished run."""
+    def result(self, point: Array, converged: bool, iterations: int | None, note: str = "") -> Trace:
+        """The trace of a finished run; evaluations stand for iterations that a solver does not count."""
         trace = self.trace
         trace.point = np.asarray(point, dtype=float).ravel()
         trace.status = Status.SOLVED if converged else Status.NO_CONVERGENCE
-        trace.iterations, trace.note = int(iterations), note
+        trace.iterations = int(trace.evaluations if iterations is None else iterations)
+        trace.note = note
         trace.residual = float(np.abs(self.residual(trace.point)).max(initial=0.0))
         return trace
 
@@ -86,7 +87,9 @@ def scipy_df_sane(problem: Problem) -> Trace:
 def scipy_anderson(problem: Problem) -> Trace:
     """Anderson mixing of ten iterates (Eyert 1996), from the unit Jacobian that paired residuals in logs suggest."""
     return _root(
-        problem, "anderson", {"fatol": RESIDUAL_BOUND, "maxiter": 1000, "jac_options": {"M": 10, "alpha": -1.0}}
+        problem,
+        "anderson",
+        {"fatol": RESIDUAL_BOUND, "maxiter": 1000, "jac_options": {"M": 10, "alpha": -1.0}},
     )
 
 
@@ -97,7 +100,7 @@ def _root(problem: Problem, method: str, options: dict[str, Any], jacobian: bool
     derivative = core.jacobian if jacobian else None
     with np.errstate(all="ignore"):  # trial points may leave the domain
         found = root(core.residual, problem.start, jac=derivative, method=method, options=options)
-    return core.result(found.x, bool(found.success), found.get("nit", 0), str(found.message))
+    return core.result(found.x, bool(found.success), found.get("nit"), str(found.message))
 
 
 # ---- CasADi --------------------------------------------------------------------------------------
@@ -134,7 +137,10 @@ def _rootfinder(problem: Problem, plugin: str, options: dict[str, Any]) -> Trace
     point = finder(problem.start)
     stats = finder.stats()
     return core.result(
-        np.array(point), bool(stats["success"]), stats.get("iter_count", 0), str(stats["unified_return_status"])
+        np.array(point),
+        bool(stats["success"]),
+        stats.get("iter_count"),
+        str(stats["unified_return_status"]),
     )
 
 
@@ -177,7 +183,9 @@ def _functions(core: Core) -> tuple[ca.Callback, ca.Callback]:
     class Derived(ca.Callback):
         """Functions of the point, of others that do not matter, and of directions if there are any."""
 
-        def __init__(self, name: str, rules: list, inputs: list[ca.Sparsity], outputs: list[ca.Sparsity]) -> None:
+        def __init__(
+            self, name: str, rules: list, inputs: list[ca.Sparsity], outputs: list[ca.Sparsity]
+        ) -> None:
             ca.Callback.__init__(self)
             self.rules, self.inputs, self.outputs = rules, inputs, outputs
             self.construct(name, {})

@@ -131,7 +131,11 @@ def _start(problem: Problem, *, value_added: bool) -> tuple[Trace, list[_Part], 
     for group, where, _ in problem.slices():
         sign = float(signs[where][0]) if where.stop > where.start else 1.0
         parts.append(_part(problem, group, where, sign, value_added))
-    return trace, [p for p in parts if not p.group.equation.defines], [p for p in parts if p.group.equation.defines]
+    return (
+        trace,
+        [p for p in parts if not p.group.equation.defines],
+        [p for p in parts if p.group.equation.defines],
+    )
 
 
 def _part(problem: Problem, group: Group, where: slice, sign: float, value_added: bool) -> _Part:
