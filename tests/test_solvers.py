@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
-from test_solve_placeholder import x
+from armington_economy import baseline as armington_baseline
 
 from calibration.synthetic import synthetic_caliendo_parro, synthetic_rare_earths
 from exacthat.bench import shocks
