@@ -108,7 +108,7 @@ def test_the_summary_shows_percent_changes_of_every_scenario(rare_earths, result
 
 def test_a_file_with_the_defaults_gives_the_same_as_no_file(results):
     again = exacthat.run.run_scenarios(ROOT / "exacthat" / "data" / "rare-earths.toml")
-    xr.testing.assert_equal(results, again)
+    xr.testing.assert_allclose(results, again, rtol=1e-11)  # one may have been evaluated by C, one by numpy
 
 
 def test_existing_results_are_kept_unless_forced(rare_earths):

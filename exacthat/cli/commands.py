@@ -207,16 +207,23 @@ def _study(what: str, scenarios: Path | None, shocks: list[str]) -> Study:
     return load_study(what)
 
 
-def choose(model: Model, choices: list[str]) -> Model:
-    """Return the model with the variants of ``--variant GROUP=NAME``."""
-    pairs = [choice.partition("=") for choice in choices]
+def choices(given: list[str]) -> dict[str, str]:
+    """Return what ``--variant GROUP=NAME`` chooses, by group."""
+    pairs = [choice.partition("=") for choice in given]
     for group, sign, _ in pairs:
         if not sign:
             raise typer.BadParameter(f"--variant {group} is not of the form GROUP=NAME.")
+    return {group: name for group, _, name in pairs}
+
+
+def choose(model: Model, given: list[str]) -> Model:
+    """Return the model with the variants of ``--variant GROUP=NAME``."""
+    chosen = choices(given)
+    for group in chosen:
         if group not in model.variants:
             known = ", ".join(model.variants) or "none"
             raise typer.BadParameter(f"model '{model.name}' has no variant group '{group}'; it has: {known}.")
-    return model.choose(**{group: name for group, _, name in pairs})
+    return model.choose(**chosen)
 
 
 def _replicate(model: Model, reference: str, data: str | None) -> None:
