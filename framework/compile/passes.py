@@ -162,7 +162,9 @@ def memory_order(nodes: Iterable[Node]) -> list[str]:
     twice: Counter[str] = Counter()
     seen: Counter[str] = Counter()
     for node in nodes:
-        counted = [str(node.attr)] if node.op == "size" else []  # a set that nothing runs over has a size, too
+        counted = (
+            [str(node.attr)] if node.op == "size" else []
+        )  # a set that nothing runs over has a size, too
         for root in dict.fromkeys([*node.axes, *counted]):
             seen[root] += 1
             if node.time > Time.PRELUDE and node.rank < len(node.axes) and node.axes.count(root) > 1:
