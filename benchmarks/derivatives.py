@@ -29,7 +29,7 @@ def _cheapest(call, repeats: int) -> float:
     return min(times)
 
 
-def _problems() -> dict[str, Problem]:
+def _problems(backend: str) -> dict[str, Problem]:
     out = {}
     for name, table in (("5x14", "wiod2009-5x14"), ("41x35", "wiod2009-41x35")):
         try:
@@ -37,24 +37,26 @@ def _problems() -> dict[str, Problem]:
         except DataError as absent:
             print(f"{name} left out: {absent}")
             continue
-        out[name] = build("elastic-effort").bind(data, {"export_tax": 0.25})
+        out[name] = build("elastic-effort").bind(data, {"export_tax": 0.25}, backend=backend)
     return out
 
 
 def derivative_rows() -> list[Row]:
     """Adjoint product against one residual, and one outcome to all parameters against one solve."""
     rows = []
-    for name, problem in _problems().items():
+    for name, problem in _problems("numpy").items():  # the same back end on both sides
         repeats = 300 if problem.size < 1000 else 30
         solution = solve(problem)
         assert solution.point is not None
         at = Linearised(problem, solution.point)
         pull, weights = at.transposed_product, np.ones(problem.size)
         residual = _cheapest(lambda p=problem: p.residual(p.start), repeats)
-        rows.append(Row(f"adjoint product at {name}", _cheapest(lambda f=pull, w=weights: f(w), repeats), 1.1 * residual, "1.1 residuals"))  # fmt: skip
+        rows.append(Row(f"adjoint product at {name}, numpy", _cheapest(lambda f=pull, w=weights: f(w), repeats), 1.1 * residual, "1.1 residuals"))  # fmt: skip
         everything = seconds(lambda s=solution: elasticities(s, "real_consumption", where={"region": "JPN"}))
         one = seconds(lambda p=problem: newton(p))
-        rows.append(Row(f"one outcome to everything at {name}", everything, 2 * one, "2 uncertified solves"))
+        rows.append(
+            Row(f"one outcome to everything at {name}, numpy", everything, 2 * one, "2 uncertified solves")
+        )
     return rows
 
 

@@ -82,10 +82,11 @@ def elasticities(
     gradient = Linearised(problem, _point(solution)).gradient({decl.symbol: weight * scale})
     named = given_keys(problem)
     keys = _chosen(named, of, problem)
-    out = {k: _labelled(problem, named[k], gradient[named[k].symbol], decl, in_logs) for k in keys}
+    labels = {d.name: problem.bound.labels[d.root] for k in keys for d in named[k].dims}
+    out = {k: _described(problem, named[k], gradient[named[k].symbol], decl, in_logs) for k in keys}
     for key, array in out.items():
-        _require_finite(array, f"the derivative of '{outcome}' with respect to '{key}'")
-    found = xr.Dataset(out)
+        _require_finite(array, labels, f"the derivative of '{outcome}' with respect to '{key}'")
+    found = xr.Dataset(out, labels)
     about = {"outcome": outcome, "outcome_value": level, "outcome_in_logs": int(in_logs)}
     return found.assign_attrs(about | {f"outcome_{dim}": str(label) for dim, label in (where or {}).items()})
 
@@ -121,7 +122,8 @@ def response(
     out = outcomes.label(problem, {d.symbol: in_logs(d, change[d.symbol], values[d.symbol]) for d in shown})
     for decl in shown:
         out[decl.key].attrs["units"] = "log" if decl.positive else decl.unit
-        _require_finite(out[decl.key], f"the response of '{decl.key}'")
+        labels = {d.name: problem.bound.labels[d.root] for d in decl.dims}
+        _require_finite(out[decl.key].variable, labels, f"the response of '{decl.key}'")
     return out.assign_attrs(accounts_gap=_accounts_gap(problem, moved))
 
 
@@ -180,9 +182,9 @@ def require_key(problem: Problem, key: str, named: Iterable[str]) -> None:
 # ---- arrays --------------------------------------------------------------------------------------
 
 
-def _labelled(
+def _described(
     problem: Problem, decl: Declaration, gradient: Array, outcome: Declaration, logs: bool
-) -> xr.DataArray:
+) -> xr.Variable:
     value = problem.bound.values[decl.symbol]
     change = gradient * value if decl.positive else gradient
     measure = {
@@ -195,11 +197,10 @@ def _labelled(
     below = f"d ln {decl.key}" if decl.positive else f"d {decl.key}"
     unit = "1" if logs else outcome.unit or "1"
     unit = unit if decl.positive or not decl.unit else f"{unit} / ({decl.unit})"
-    return xr.DataArray(
-        change,
-        {d.name: problem.bound.labels[d.root] for d in decl.dims},
+    return xr.Variable(
         decl.dim_names,
-        attrs={
+        change,
+        {
             "long_name": f"{above} / {below}",
             "measure": measure,
             "units": unit,
@@ -292,10 +293,10 @@ def _accounts_gap(problem: Problem, moved: Mapping[str, Array]) -> float:
     return worst
 
 
-def _require_finite(array: xr.DataArray, what: str) -> None:
+def _require_finite(array: xr.Variable, labels: Mapping, what: str) -> None:
     if (bad := ~np.isfinite(array.values)).any():
         cell = np.argwhere(bad)[0]
-        at = ", ".join(f"{d}={array.coords[d].values[k]}" for d, k in zip(array.dims, cell, strict=True))
+        at = ", ".join(f"{d}={labels[d][k]}" for d, k in zip(array.dims, cell, strict=True))
         raise DataError(
             f"{what} is not finite{f' at {at}' if at else ''}: the model has a kink or an end there"
         )

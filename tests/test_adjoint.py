@@ -1,5 +1,6 @@
 """Adjoints against differences of definitions, against tangents and against the dense Jacobian."""
 
+import shutil
 import time
 
 import numpy as np
@@ -137,7 +138,7 @@ def test_the_transposed_jacobian_of_the_rare_earths_model(technology, kind):
 def test_a_product_with_the_transpose_costs_about_an_evaluation():
     """Loosely, since other work shares the machine; benchmarks hold the figure."""
     problem = compile_model(hat(rare_earths())).bind(
-        rare_earths_baseline(load_table("wiod2009-5x14")), {"export_tax": 0.25}
+        rare_earths_baseline(load_table("wiod2009-5x14")), {"export_tax": 0.25}, backend="numpy"
     )
     here = Linearised(problem, problem.start)
     ones = np.ones(problem.size)
@@ -152,3 +153,12 @@ def test_a_product_with_the_transpose_costs_about_an_evaluation():
 
     adjoint = cheapest(lambda: here.transposed_product(ones))
     assert adjoint < 2 * cheapest(lambda: problem.residual(problem.start))
+
+
+@pytest.mark.skipif(not any(map(shutil.which, ("gcc", "clang"))), reason="no C compiler")
+def test_the_transpose_in_c_is_that_of_numpy():
+    system, data = compile_model(hat(rare_earths())), rare_earths_baseline(load_table("wiod2009-5x14"))
+    both = [system.bind(data, {"export_tax": 0.25}, backend=b) for b in ("c", "numpy")]
+    u, v = np.random.default_rng(3).standard_normal((2, both[0].size)) * 0.1
+    in_c, in_numpy = (Linearised(p, u).transposed_product(v) for p in both)
+    np.testing.assert_allclose(in_c, in_numpy, rtol=1e-11, atol=1e-12 * np.abs(in_numpy).max())

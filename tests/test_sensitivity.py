@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 from dataclasses import replace
 
 import armington_economy
@@ -300,3 +301,19 @@ def test_a_stalled_linear_solve_falls_back_to_a_dense_one_or_is_an_error(monkeyp
         SolveError, match=r"reached a relative residual of 0\.5 only; its derivatives are not reported"
     ):
         elasticities(solution, "wage", where=at)
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None and shutil.which("clang") is None, reason="no C compiler")
+@pytest.mark.parametrize("technology", TECHNOLOGIES)
+def test_generated_c_gives_the_same_derivatives(technology):
+    data = baseline(3, technology, tax=0.1)
+    found = []
+    for backend in ("numpy", "c"):
+        problem = compiled(technology).bind(data, {"export_tax": 1.0}, elements(data), backend=backend)
+        assert problem.core.name == backend
+        solution = solve(problem)
+        found.append(
+            (elasticities(solution, "wage", where={"region": "R2"}), response(solution, {"export_tax": 1.0}))
+        )
+    for ours, theirs in zip(*found, strict=True):
+        xr.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-9)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import linalg
 
+from framework.compile.c_backend import CProgram, compile_roots
 from framework.compile.derivatives import OUTCOME, RESIDUAL, Kept
 from framework.compile.ir import Time
 from framework.errors import SolveError
@@ -94,7 +95,7 @@ class Linearised:
         }
 
     @cached_property
-    def _transposed(self) -> tuple[Program, Kept]:
+    def _transposed(self) -> tuple[Program | CProgram, Kept]:
         nodes = self.problem.system.derivatives.transposed()
         return self._tape(nodes), nodes
 
@@ -169,9 +170,22 @@ class Linearised:
     def _factors(self):
         return linalg.lu_factor(np.column_stack([self._product(e) for e in np.eye(self.problem.size)]))
 
-    def _tape(self, nodes: Kept) -> Program:
-        tape = self.problem.program_of([], [node for _, node in nodes])
-        self.problem.set_unknowns(tape, self.point)
+    def _tape(self, nodes: Kept) -> Program | CProgram:
+        """The nodes as products, at the point: generated C where the problem is, if it was asked for or is there."""
+        problem, roots = self.problem, tuple(node for _, node in nodes)
+        tape: Program | CProgram | None = None
+        if problem.core.name == "c" and roots:
+            made = compile_roots((), roots)
+            if problem.backend == "c" or made.is_built:
+                tape = made.program(problem.sizes, problem.bound.positions)
+                for name in tape.inputs:
+                    if name[0] == "data":  # type: ignore[index]
+                        tape.set(name, problem.bound.values[name[1]])  # type: ignore[index]
+                tape.run(tape.steps[Time.PRELUDE])
+        tape = problem.program_of([], roots) if tape is None else tape
+        for group, where, shape in problem.slices():
+            if group.unknown.attr in tape.inputs:
+                tape.set(group.unknown.attr, self.point[where].reshape(shape))
         with np.errstate(all="ignore"):
             tape.run(tape.steps[Time.STATE])
             tape.run(tape.linear_steps)
@@ -180,7 +194,7 @@ class Linearised:
     def _pull(self, nodes: Kept, seeds: Mapping) -> dict[str, Array]:
         return self._values(self._tape(nodes), nodes, seeds)
 
-    def _values(self, tape: Program, nodes: Kept, seeds: Mapping) -> dict[str, Array]:
+    def _values(self, tape: Program | CProgram, nodes: Kept, seeds: Mapping) -> dict[str, Array]:
         for name, value in seeds.items():
             if name in tape.inputs:
                 tape.set(name, value)
