@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from benchmarks import coverage
+from benchmarks.backends import backend_rows
 from benchmarks.derivatives import derivative_rows, draw_rows
 from benchmarks.did import overhead_rows
 from benchmarks.rare_earths import build_rows, large_rows, nine_cases_rows
@@ -20,6 +21,7 @@ def main() -> int:
         ("Rare earths, WIOD 2009, 41 x 35", large_rows),
         ("Derivatives of a solution", derivative_rows),
         ("Draws of parameters", draw_rows),
+        ("Generated C, synthetic economies, +10% tariff", backend_rows),
         ("Difference-in-differences beside pyfixest alone", overhead_rows),
     ):
         found = measure()
