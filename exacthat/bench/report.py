@@ -29,7 +29,7 @@ def table(rows: Sequence[Row], title: str) -> Table:
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for name in ("shock", "solver"):
         shown.add_column(name, no_wrap=True)
-    for name in ("time/newton", "iterations", "residual", "error"):
+    for name in ("time", "steps", "residual", "error"):
         shown.add_column(name, justify="right", no_wrap=True)
     shown.add_column("verdict", no_wrap=True)
     relative = ratios(rows)
@@ -41,8 +41,8 @@ def table(rows: Sequence[Row], title: str) -> Table:
                 row.solver,
                 _number(relative[row], ".3g"),
                 "" if row.iterations is None else str(row.iterations),
-                _number(row.residual, ".1e"),
-                _number(row.error, ".1e"),
+                _number(row.residual, ".0e"),
+                _number(row.error, ".0e"),
                 f"[{STYLE[row.verdict]}]{row.verdict}[/]",
                 end_section=row is group[-1],
             )
@@ -80,11 +80,11 @@ def plot(rows: Sequence[Row], path: Path, title: str) -> None:
                 axis.plot(ratio, at, "o", color=_COLOUR[row.verdict], markersize=6)
         axis.set_title(shock, fontsize=10)
         axis.set_xlabel("time / newton", fontsize=9)
-        axis.set_xlim(left=left)
+        axis.set_xlim(left, 1.8 * max([1.0, *known]))
         axis.grid(axis="x", color="0.92", linewidth=0.6)
         axis.spines[["top", "right"]].set_visible(False)
     axes[0].set_yticks(range(len(solvers)), solvers)
-    axes[0].invert_yaxis()
+    axes[0].set_ylim(len(solvers) - 0.5, -0.5)
     figure.suptitle(title, fontsize=11)
     for verdict, colour in _COLOUR.items():
         axes[-1].plot([], [], "o", color=colour, label=verdict)

@@ -94,7 +94,8 @@ def _explain(rows: list[Row]) -> None:
     right = {r.solver: sum(x.verdict == "right" for x in rows if x.solver == r.solver) for r in rows}
     shocks = len({r.shock for r in rows})
     out.print(
-        "error: largest difference of any outcome from the certified solution, in logs. wrong: the solver says that "
+        "time: that of newton is 1. error: largest difference of any outcome from the certified solution, in logs. "
+        "wrong: the solver says that "
         "it converged, and the answer is not the certified one. failed: it raised, hung, or did not converge.",
         highlight=False,
     )
