@@ -22,7 +22,7 @@ run: $(VENV)/.installed
 	$(BIN)/exacthat run rare-earths --out results/rare-earths --force
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -251,6 +251,8 @@ def _chosen_variants(study: Study, model: Model) -> dict[str, list[str]]:
     for group, names in study.variants.items():
         if group not in model.variants:
             near = did_you_mean(group, [*Study.model_fields, *model.variants])
+            inside = {*model.elements, *model.closures, *(d.key for d in model.of_kind(Kind.EXOGENOUS))}
+            near = " It belongs in a [[scenario]]." if group in inside else near
             raise ScenarioError(f"{study.where(group)}: unknown key '{group}'.{near} {TOP_LEVEL}")
         known = model.variants[group]
         for name in names:

@@ -104,21 +104,22 @@ def bind_inputs(
 
 
 def _labels(system: System, data: xr.Dataset) -> Labels:
-    """Labels of each set, from the data's coordinate of that name or of the first alias that has one."""
+    """Labels of each set: those of most of the data's coordinates of its name and its aliases, the first if equal."""
     declared = [*system.inputs, *(g.declaration for g in system.groups)]
     declared += [system.model.symbols[symbol] for symbol in system.outcomes]
     out: Labels = {}
     counted = {str(n.attr) for n in system.lowering.graph.nodes if n.op == "size"}
     for root in sorted({dim.root for decl in declared for dim in decl.dims} | counted):
-        names = [root, *(d.name for decl in declared for d in decl.dims if d.root == root)]
+        names = dict.fromkeys([root, *(d.name for decl in declared for d in decl.dims if d.root == root)])
         found = [data.coords[n] for n in names if n in data.coords and data.coords[n].ndim == 1]
         if not found:
             raise DataError(
                 f"no data give the labels of set '{root}'; add a coordinate: data.assign_coords({root}=[...])"
             )
-        out[root] = list(found[0].values)
-    for root, names in out.items():
-        _check_unique(names, f"set '{root}'")
+        given = [list(c.values) for c in found]
+        _check_unique(given[0], f"set '{root}'")
+        # A coordinate that differs from most others is the one that is wrong.
+        out[root] = max(given, key=lambda names: sum(set(names) == set(other) for other in given))
     return out
 
 

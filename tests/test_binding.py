@@ -436,3 +436,8 @@ def test_a_model_in_levels_reads_what_is_not_shocked():
     problem = systems()[0].bind(data.drop_vars("technology"), {"technology": 1.0})
     assert (problem.bound.values["lam"] == 1).all()
     refused(r"'labour' is 0 at region=R2; it must be positive", data.assign(labour=data.labour * [1, 1, 0, 1]), model=systems()[0])  # fmt: skip
+
+
+def test_the_coordinate_that_differs_from_the_others_is_blamed(data):
+    wrong = data.assign_coords(region=["R0", "R1", "R2", "R33"])
+    refused(r"along 'region': unknown label 'R33'; missing 'R3'\. Did you mean 'R3'\?", wrong)

@@ -22,6 +22,8 @@ from exacthat.replicate.structure import claims, estimates
 from exacthat.replicate.work import Work
 from framework.errors import ScenarioError
 
+pytestmark = pytest.mark.xdist_group("replicate")  # one worker makes the replication, once
+
 SMALL = Settings(
     patents=300,
     sentences=200,

@@ -67,5 +67,5 @@ def _refuse(problem: Problem, c: Condition, gap: np.ndarray, bad: np.ndarray, ex
         )
     raise DataError(
         f"baseline of model '{model}': the terms of '{c.equation}' differ from '{c.keys}' by {gap[worst]:.6g}{where}; "
-        "balance the table before it is used"
+        "balance the table before it is used, or correct the equation if the table is right"
     )

@@ -95,7 +95,7 @@ def newton(problem: Problem) -> Trace:
         trace = attempt()
         trace.add_work(spent)
         trace.rung = rung
-        if trace.status in (Status.SOLVED, Status.BAD_START):
+        if trace.status is Status.SOLVED:
             return trace
         spent = trace
     return spent
@@ -103,16 +103,30 @@ def newton(problem: Problem) -> Trace:
 
 def _ladder(problem: Problem) -> Iterator[tuple[str, Callable[[], Trace]]]:
     start = problem.start
-    yield "newton", lambda: iterate(problem, start, Options())
-    yield "newton, tight GMRES", lambda: iterate(problem, start, Options(forcing=_TIGHT))
-    yield "newton, short steps", lambda: iterate(problem, start, Options(150, _TIGHT, 0.3))
-    if problem.size <= DENSE:
-        yield _LU, lambda: iterate(problem, start, Options(150, longest=1.0, dense=True))
+    if not np.isfinite(
+        _quiet_residual(problem)
+    ).all():  # a shock may be too large for one step from the baseline
+        yield "newton", lambda: Trace(start, Status.BAD_START)
+    else:
+        yield from _attempts(problem, start)
     if problem.system.model.is_hat and problem.shocked():
         from framework.solve.continuation import around_folds  # it iterates with this module
 
         yield "homotopy", lambda: _homotopy(problem)
         yield "pseudo-arclength continuation", lambda: around_folds(problem)
+
+
+def _quiet_residual(problem: Problem) -> Array:
+    with np.errstate(all="ignore"):
+        return problem.residual(problem.start)
+
+
+def _attempts(problem: Problem, start: Array) -> Iterator[tuple[str, Callable[[], Trace]]]:
+    yield "newton", lambda: iterate(problem, start, Options())
+    yield "newton, tight GMRES", lambda: iterate(problem, start, Options(forcing=_TIGHT))
+    yield "newton, short steps", lambda: iterate(problem, start, Options(150, _TIGHT, 0.3))
+    if problem.size <= DENSE:
+        yield _LU, lambda: iterate(problem, start, Options(150, longest=1.0, dense=True))
 
 
 def _homotopy(problem: Problem) -> Trace:
