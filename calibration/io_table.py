@@ -217,6 +217,8 @@ def _in_deficit(final: xr.DataArray) -> tuple[xr.DataArray, str]:
 
 def _clip(final: xr.DataArray) -> tuple[xr.DataArray, str]:
     use = final.sum("category")
+    if INVENTORIES in final.indexes["category"]:
+        _refuse_other_negatives(final.drop_sel(category=INVENTORIES))
     negative = use.where(use < 0, 0.0)
     size, label = largest(negative)
     text = (
@@ -225,6 +227,19 @@ def _clip(final: xr.DataArray) -> tuple[xr.DataArray, str]:
         "output and value added raised by as much"
     )
     return use.clip(min=0), text
+
+
+def _refuse_other_negatives(final: xr.DataArray) -> None:
+    """A cell that is negative without inventory changes too is an error of the table, which no rule may hide."""
+    total = final.sum("category")
+    if not (total < 0).any():
+        return
+    size, label = largest(total.where(total < 0, 0.0))
+    category = str(final.sel(label).idxmin("category").item())
+    raise DataError(
+        f"rule 'clip': final use is {size:.6g} at {where(label)} without inventory changes too, because of '{category}'; "
+        "the rule is for inventory changes only: correct the cell"
+    )
 
 
 #: Named rules for inventory changes, the only negative entries of final use.

@@ -210,6 +210,18 @@ def test_inventory_rules(table):
         assert abs(float(calibration.deficits(accounts).sum())) < 1e-10 * float(accounts.gross_output.sum())
 
 
+def test_clip_is_for_inventory_changes_only(table):
+    bad, category = table.copy(deep=True), table.category.values[0]
+    cell = {"exporter": "JPN", "sector": "Machinery", "importer": "CHN"}
+    change = -1e6 - float(bad.final.sel({**cell, "category": category}))
+    bad["final"].loc[{**cell, "category": category}] = -1e6
+    bad["gross_output"].loc[{"region": "JPN", "sector": "Machinery"}] += change
+    with pytest.raises(
+        DataError, match=f"without inventory changes too, because of '{category}'; .*correct the cell"
+    ):
+        calibration.goods_accounts(bad, "clip")
+
+
 def test_negative_use_needs_a_rule_and_clip_reports_it(table):
     cell = {"exporter": "JPN", "sector": "Machinery", "importer": "CHN", "category": INVENTORIES}
     others = float(table.final.sel(cell | {"category": table.category.values[:-1]}).sum())
