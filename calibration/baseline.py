@@ -90,7 +90,7 @@ DESCRIPTIONS = {
 def rare_earths_baseline(
     table: xr.Dataset, parameters: Parameters | None = None, *, inventories: str = "keep"
 ) -> xr.Dataset:
-    """Return the baseline of the rare-earth model (MODEL.md sections 6, 7 and 14).
+    """Return the baseline of the rare-earth model (docs/rare_earths_model.md sections 6, 7 and 14).
 
     Rare earths are carved out of value added (output less inputs): their share is gamma_s in every region, and their cost is
     that share of value added divided by the markup. Tariffs and the export tax are zero, the world rare-earth price is one,

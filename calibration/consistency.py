@@ -192,7 +192,7 @@ def _accounts(base: xr.Dataset, report: Report, tolerance: float, taxing_region:
 
 
 def _income(base: xr.Dataset, taxing_region: str) -> xr.DataArray:
-    """Return income by region without the deficit: factors, research, tariffs and the export tax (MODEL.md eq. 13)."""
+    """Return income by region without the deficit: factors, research, tariffs and the export tax (docs/rare_earths_model.md eq. 13)."""
     added = base.value_added_share * base.gross_output
     spent = base.expenditure.rename(region="importer")
     rate = base.tariff / (1 + base.tariff)

@@ -217,7 +217,7 @@ class Parameters:
 
 
 def stability_bound(parameters: Parameters) -> float:
-    """Return the bound 1 + 1/(phi kappa) that every ``ree_elasticity`` must stay below (MODEL.md eq. 6).
+    """Return the bound 1 + 1/(phi kappa) that every ``ree_elasticity`` must stay below (docs/rare_earths_model.md eq. 6).
 
     At or above it the direction of research is unstable at given factor prices (Acemoglu 2002, strong bias).
     """
@@ -257,7 +257,7 @@ def _validate(parameters: Parameters) -> None:
 
 
 def default_parameters() -> Parameters:
-    """Return the headline parameters of the rare-earth model (MODEL.md sections 7 and 14), with their sources."""
+    """Return the headline parameters of the rare-earth model (docs/rare_earths_model.md sections 7 and 14), with their sources."""
     estimates = labels.read_table("ree_elasticities.csv").set_index("sector")
     entries = [
         trade_elasticities()["head-mayer"],

@@ -1,4 +1,4 @@
-"""The directed response of technology to relative factor prices, and its inverse (MODEL.md eqs. 5 and 17).
+"""The directed response of technology to relative factor prices, and its inverse (docs/rare_earths_model.md eqs. 5 and 17).
 
 The log of relative varieties ``A_R/A_L`` of a sector moves with the log of the relative price ``q/w`` by the bias
 exponent ``b = psi (1 - eps) / (1 + xi (1 - eps))``, where ``psi`` is the research elasticity kappa, ``phi`` the

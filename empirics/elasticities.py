@@ -1,7 +1,7 @@
 """Elasticities between rare earths and labour, and rare-earth shares, as estimates with joint covariance.
 
 The model implies ``E[N_R] = exp(a_is + a_t + b_s ln(q/w)) N_L`` for patents that are related to rare earths and patents that
-are not (MODEL.md section 10). A regression gives the bias exponents ``b_s``; the elasticities follow by equation 17 and the
+are not (docs/rare_earths_model.md section 10). A regression gives the bias exponents ``b_s``; the elasticities follow by equation 17 and the
 delta method. What comes out is a data set of parameters that ``calibration.Parameters.from_estimates`` takes.
 """
 
@@ -125,7 +125,7 @@ def estimate_ree_shares(
 ) -> xr.Dataset:
     """Return the rare-earth share of value added by sector: sums of direct costs over sums of value added.
 
-    Direct costs count, because the input-output table of the model carries indirect use (MODEL.md section 10). The elements'
+    Direct costs count, because the input-output table of the model carries indirect use (docs/rare_earths_model.md section 10). The elements'
     prices are shared by all sectors, so that an error in one makes the shares of all sectors err together; quantities and
     value added are taken as known.
 

@@ -78,7 +78,7 @@ class _Sample:
 def estimate_bias_exponents(panel: pd.DataFrame, design: InnovationDesign | None = None) -> xr.Dataset:
     """Regress the direction of innovation on relative prices, with a slope for each sector.
 
-    Source: MODEL.md section 10, ``E[N_R] = exp(a_is + a_t + b_s ln(q/w) + ln N_L)``.
+    Source: docs/rare_earths_model.md section 10, ``E[N_R] = exp(a_is + a_t + b_s ln(q/w) + ln N_L)``.
 
     Parameters
     ----------

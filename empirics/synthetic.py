@@ -1,7 +1,7 @@
 """A synthetic world: panels simulated from the structural model, so that the truth behind them is known.
 
 Prices of rare earths have the shape of the shipped public series, with the spike of 2010-11. Technology responds to
-relative factor prices as in the model (MODEL.md eqs. 5 and H2 to H4), which gives patents, productivity and exports by
+relative factor prices as in the model (docs/rare_earths_model.md eqs. 5 and H2 to H4), which gives patents, productivity and exports by
 region, SIC industry and year; shocks that persist within region and industry stand for all else. Everything says that
 it is synthetic.
 """

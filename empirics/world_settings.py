@@ -44,7 +44,7 @@ class WorldSettings:
     tax_years : tuple of int
         First and last year: higher export taxes of January 2011 to the end of quotas in January 2015.
     technology : {"elastic-effort", "fixed-effort"}
-        What fixes the level of research effort (MODEL.md section 2.3).
+        What fixes the level of research effort (docs/rare_earths_model.md section 2.3).
     trade_elasticity : float
     value_added_share : float
         Value added per unit of output, in every industry.

@@ -107,7 +107,7 @@ def _written(value: Any) -> str:
 def cushioning_index(real_consumption: xr.DataArray) -> xr.DataArray:
     """Share of the consumption change under exogenous technology that endogenous technology offsets.
 
-    One minus the ratio of the changes, endogenous over exogenous technology (MODEL.md section 9). One means that
+    One minus the ratio of the changes, endogenous over exogenous technology (docs/rare_earths_model.md section 9). One means that
     nothing is left of the change, zero that technology does not matter, a negative value that it amplifies
     the change. It has no value where consumption does not change under exogenous technology.
 

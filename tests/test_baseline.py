@@ -283,7 +283,7 @@ def test_eps_of_one_is_no_error(baseline):
 
 
 def test_budget_with_tariffs_and_a_base_export_tax(baseline):
-    """The budget counts tariff and export-tax revenue as MODEL.md (13) does, coded here in numpy."""
+    """The budget counts tariff and export-tax revenue as docs/rare_earths_model.md (13) does, coded here in numpy."""
     base = baseline.copy(deep=True)
     base["tariff"] = base.tariff + 0.1
     base["export_tax"] = 0.25

@@ -104,7 +104,7 @@ def test_elasticity_inverts_the_exponent_and_its_slope_is_the_derivative(eps, ph
 
 
 def test_exponents_of_the_slides():
-    # MODEL.md section 2.4
+    # docs/rare_earths_model.md section 2.4
     for eps, b in ((0.75, 0.200), (0.80, 0.167), (0.94, 0.057), (1.28, -0.389)):
         assert bias_exponent(eps) == pytest.approx(b, abs=5e-4)
 

@@ -1,4 +1,4 @@
-"""The hand-coded oracles agree among themselves: the table of MODEL.md section 11."""
+"""The hand-coded oracles agree among themselves: the table of docs/rare_earths_model.md section 11."""
 
 from dataclasses import replace
 from functools import cache

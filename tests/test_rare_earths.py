@@ -1,4 +1,4 @@
-"""The rare-earths model derived by the framework: identities and limits of MODEL.md section 11."""
+"""The rare-earths model derived by the framework: identities and limits of docs/rare_earths_model.md section 11."""
 
 from dataclasses import replace
 from functools import cache
@@ -372,7 +372,7 @@ def test_unit_of_account_and_order_of_labels_are_immaterial(seed, technology, fa
 @settings(max_examples=5, phases=NO_SHRINKING)
 @given(st.integers(0, 3), st.sampled_from(ENDOGENOUS), st.floats(0.05, 0.3), st.floats(0.3, 1.7))
 def test_signs_of_the_comparative_statics(seed, technology, tax, eps):
-    """MODEL.md 5.1-5.3: where REE get dearer r/l falls, and E_R/E_L and A_R/A_L rise if and only if eps < 1."""
+    """docs/rare_earths_model.md 5.1-5.3: where REE get dearer r/l falls, and E_R/E_L and A_R/A_L rise if and only if eps < 1."""
     data = with_elasticity(baseline(seed, technology), eps)
     active = data.ree_share.max("region") > 0
     found = counterfactual(data, technology, value=tax).outcomes.sel(region=["R1", "R2"], sector=active)

@@ -61,7 +61,7 @@ def test_core_of_the_rare_earths_model_in_levels(technology, policy):
 
 @pytest.mark.parametrize("technology", ["fixed-effort", "elastic-effort"])
 def test_the_loop_of_directed_technology_is_stable_under_the_condition_of_the_derivation(technology):
-    """MODEL.md (6): ``1 + xi (1 - eps_s) > 0`` with ``xi = phi kappa``."""
+    """docs/rare_earths_model.md (6): ``1 + xi (1 - eps_s) > 0`` with ``xi = phi kappa``."""
     model = hats(technology)
     (loop,) = analyse(model).loops
     (s,) = model.sets["sector"].indices("s")

@@ -98,7 +98,7 @@ def test_technology_solves_the_equations_of_the_model(truth, technology, phi, ps
     world = simulate_world(given, seed=4, settings=settings)
     eps, omega = at_industries(world, "true_ree_elasticity"), world.ree_share_of_industry
     log_rho, log_a = world.log_relative_price, world.true_log_bias
-    # Relative demand (MODEL.md eq. 2) and arbitrage (eq. 4), before they are solved for each other.
+    # Relative demand (docs/rare_earths_model.md eq. 2) and arbitrage (eq. 4), before they are solved for each other.
     log_o = (1 - eps) * (log_rho - phi * log_a)
     np.testing.assert_allclose(log_a.transpose(*log_o.dims), psi * log_o, atol=1e-12)
     log_labour = world.true_log_labour_varieties

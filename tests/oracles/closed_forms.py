@@ -1,4 +1,4 @@
-"""Equilibria and exponents that have a formula, by MODEL.md (5), (7), (15), (17) and section 11."""
+"""Equilibria and exponents that have a formula, by docs/rare_earths_model.md (5), (7), (15), (17) and section 11."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""Random primitives of the levels model (MODEL.md sections 2-3)."""
+"""Random primitives of the levels model (docs/rare_earths_model.md sections 2-3)."""
 
 from dataclasses import dataclass, fields, replace
 from typing import Literal

@@ -1,4 +1,4 @@
-"""The hat system (H1)-(H8) of MODEL.md section 6, hand-coded, on the baseline dataset of the rare-earth model.
+"""The hat system (H1)-(H8) of docs/rare_earths_model.md section 6, hand-coded, on the baseline dataset of the rare-earth model.
 
 Unknowns are the logs of w-hat (N), q^W-hat, P-hat (N, S), with technology M V-hat (N, S), and 1 + t1 unless the tax is
 given. The accounts (H6)-(H7) are linear given prices. The labour market of the first region is dropped for the numeraire,

@@ -1,4 +1,4 @@
-"""The levels model of MODEL.md sections 2-3, equations (1)-(14) as they stand: no hats, no closed forms.
+"""The levels model of docs/rare_earths_model.md sections 2-3, equations (1)-(14) as they stand: no hats, no closed forms.
 
 Unknowns are the logs of w_i, q^W, P_ns, X_ns, A_Lis, A_Ris (sectors with gamma > 0) and, unless the export tax is given,
 1 + t. The labour market of region 0 is dropped for the numeraire; its residual is reported as ``walras``.
@@ -235,7 +235,7 @@ def _problem(economy: Economy, technology: Technology, policy: Policy) -> Residu
 
 
 def outcomes(base: Equilibrium, new: Equilibrium) -> dict[str, Array]:
-    """Return the outcomes of MODEL.md section 9, new over base except ``export_tax``; quantities at base prices.
+    """Return the outcomes of docs/rare_earths_model.md section 9, new over base except ``export_tax``; quantities at base prices.
 
     ``innovation_bias`` is 1 where gamma = 0; ``innovation_bias_abroad`` is in percent; ``tfp`` is section 9's dlnTFP
     with base weights. Real GDP (a) is the ratio of its own expression, so it is 1 without a shock whatever the taxes.
