@@ -6,12 +6,9 @@ takes at most 1.1 residuals; a solve takes at most 1.3 times its own evaluations
 
 from __future__ import annotations
 
-import time
-from statistics import median
-
 import numpy as np
 
-from benchmarks.timing import Row
+from benchmarks.timing import Row, seconds
 from calibration.synthetic import SYNTHETIC
 from framework import Problem, compile_model, hat
 from framework.solve.newton import newton
@@ -20,25 +17,15 @@ from models import MODELS
 CASES = {"caliendo-parro": ((31, 40), (77, 45), (189, 26)), "rare-earths": ((5, 14), (41, 35), (189, 26))}
 
 
-def _typical(call, repeats: int) -> float:
-    call()
-    times = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begin)
-    return median(times)
-
-
-def _seconds(problem: Problem) -> tuple[float, float, float, float]:
+def _times(problem: Problem) -> tuple[float, float, float, float]:
     """Seconds of a residual, a product, a solve, and of the residuals and products of that solve alone."""
     found = newton(problem)
     repeats = 50 if problem.size < 10_000 else 7
-    residual = _typical(lambda: problem.residual(found.point), repeats)
+    residual = seconds(lambda: problem.residual(found.point), repeats)
     product, ones = problem.linearise(), np.ones(problem.size)
-    each = _typical(lambda: product(ones), repeats)
+    each = seconds(lambda: product(ones), repeats)
     work = found.evaluations * residual + found.products * each
-    return residual, each, _typical(lambda: newton(problem), 5), work
+    return residual, each, seconds(lambda: newton(problem), 5), work
 
 
 def backend_rows() -> list[Row]:
@@ -50,7 +37,7 @@ def backend_rows() -> list[Row]:
         for regions, sectors in sizes:
             data = SYNTHETIC[model](regions, sectors)
             tariff = (data.tariff + 0.1).where(data.importer != data.exporter, 0.0)
-            c, plain = (_seconds(system.bind(data, {"tariff": tariff}, backend=b)) for b in ("c", "numpy"))
+            c, plain = (_times(system.bind(data, {"tariff": tariff}, backend=b)) for b in ("c", "numpy"))
             where = f"{model} {regions}x{sectors}"
             solves.append((regions**2 * sectors + regions * sectors**2, c[2]))
             rows += [

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import casadi as ca
 import numpy as np
 import xarray as xr
 
 from benchmarks.rare_earths import build
-from benchmarks.timing import Row, seconds
+from benchmarks.timing import Row, least_seconds, seconds
 from calibration import load_table, rare_earths_baseline
 from framework import DataError, Problem, elasticities, solve, solve_many
 from framework.solve.implicit import Linearised
@@ -17,16 +15,6 @@ from framework.solve.newton import newton
 
 DRAWS = 2000
 _SINGLE = 20  # solves of the slow one that are timed
-
-
-def _cheapest(call, repeats: int) -> float:
-    """Smallest time of a call: other work on the machine only adds to it."""
-    times = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begin)
-    return min(times)
 
 
 def _problems(backend: str) -> dict[str, Problem]:
@@ -50,8 +38,8 @@ def derivative_rows() -> list[Row]:
         assert solution.point is not None
         at = Linearised(problem, solution.point)
         pull, weights = at.transposed_product, np.ones(problem.size)
-        residual = _cheapest(lambda p=problem: p.residual(p.start), repeats)
-        rows.append(Row(f"adjoint product at {name}, numpy", _cheapest(lambda f=pull, w=weights: f(w), repeats), 1.1 * residual, "1.1 residuals"))  # fmt: skip
+        residual = least_seconds(lambda p=problem: p.residual(p.start), repeats)
+        rows.append(Row(f"adjoint product at {name}, numpy", least_seconds(lambda f=pull, w=weights: f(w), repeats), 1.1 * residual, "1.1 residuals"))  # fmt: skip
         everything = seconds(lambda s=solution: elasticities(s, "real_consumption", where={"region": "JPN"}))
         one = seconds(lambda p=problem: newton(p))
         rows.append(

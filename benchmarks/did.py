@@ -19,7 +19,7 @@ from benchmarks.timing import Row
 from empirics.did import Design, estimate_event_study, estimate_table, make_design, make_panel
 
 MOST = 1.2
-REPEATS = 9
+REPEATS = 15
 POST, REFERENCE = 2010, 2009
 YEARS = range(2002, 2019)
 CONTROLS = ("capital", "labour", "subsidy", "demand")

@@ -33,13 +33,22 @@ class Row:
 
 def seconds(call: Callable[[], object], repeats: int = 5) -> float:
     """Median wall time of a call, after one that is not counted."""
+    return median(_times(call, repeats))
+
+
+def least_seconds(call: Callable[[], object], repeats: int) -> float:
+    """Smallest wall time of a call: other work on the machine only adds to it."""
+    return min(_times(call, repeats))
+
+
+def _times(call: Callable[[], object], repeats: int) -> list[float]:
     call()
     times = []
     for _ in range(repeats):
         begin = time.perf_counter()
         call()
         times.append(time.perf_counter() - begin)
-    return median(times)
+    return times
 
 
 def show(title: str, rows: list[Row]) -> None:

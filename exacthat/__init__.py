@@ -11,13 +11,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from exacthat.run import Outcome, run_scenarios, solve_study
     from framework import (
+        DataError,
+        ExacthatError,
         Model,
+        ModelError,
+        ScenarioError,
         Solution,
+        SolveError,
         analyse,
         channels,
         compile_model,
         diff,
         elasticities,
+        follow,
         hat,
         nests,
         response,
@@ -25,32 +31,8 @@ if TYPE_CHECKING:
         solve_many,
         subtotals,
     )
-    from framework.errors import DataError, ExacthatError, ModelError, ScenarioError, SolveError
 
-_HOME = {
-    **dict.fromkeys(
-        [
-            "Model",
-            "Solution",
-            "analyse",
-            "channels",
-            "compile_model",
-            "diff",
-            "elasticities",
-            "hat",
-            "nests",
-            "response",
-            "solve",
-            "solve_many",
-            "subtotals",
-        ],
-        "framework",
-    ),
-    **dict.fromkeys(
-        ["DataError", "ExacthatError", "ModelError", "ScenarioError", "SolveError"], "framework.errors"
-    ),
-    **dict.fromkeys(["Outcome", "run_scenarios", "solve_study"], "exacthat.run"),
-}
+_OWN = {"Outcome": "exacthat.run", "run_scenarios": "exacthat.run", "solve_study": "exacthat.run"}
 
 __all__ = [
     "DataError",
@@ -66,6 +48,7 @@ __all__ = [
     "compile_model",
     "diff",
     "elasticities",
+    "follow",
     "hat",
     "nests",
     "response",
@@ -78,9 +61,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOME:
+    if name not in __all__:
         raise AttributeError(f"module 'exacthat' has no attribute '{name}'")
-    return getattr(import_module(_HOME[name]), name)
+    return getattr(import_module(_OWN.get(name, "framework")), name)
 
 
 def __dir__() -> list[str]:

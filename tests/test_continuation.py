@@ -7,8 +7,10 @@ import pytest
 import xarray as xr
 from armington_economy import baseline, systems
 
+from calibration import load_table, rare_earths_baseline
 from framework import Model, Problem, SolveError, Status, compile_model, follow, hat, solve
 from framework.solve.continuation import around_folds
+from models import rare_earths
 
 
 def s_curve() -> Model:
@@ -76,3 +78,15 @@ def test_a_path_without_folds_ends_at_the_solution() -> None:
 def test_a_path_needs_a_shock() -> None:
     with pytest.raises(SolveError, match="a path needs a model in hats and a shock"):
         follow(systems()[1].bind(baseline(0)))
+
+
+def test_a_price_beyond_the_bound_of_exports_says_where_the_bound_is_passed() -> None:
+    """With labour's wage as the yardstick, REE exports reach zero before the price does (docs/rare_earths.md)."""
+    data = rare_earths_baseline(load_table("wiod2009-5x14"))
+    model = hat(rare_earths().choose(technology="exogenous")).swap(export_tax="ree_price_ratio")
+    with pytest.raises(SolveError) as stop:
+        solve(compile_model(model).bind(data, {"ree_price_ratio": 1e9}))
+    assert "of the shock 'ree_exports' is -" in str(stop.value)
+    assert "already, below its bound 0: no economy within its bounds reaches what was asked" in str(
+        stop.value
+    )

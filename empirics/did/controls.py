@@ -6,6 +6,7 @@ control are left out of a regression, counted and listed there.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from empirics.did.panel import Panel
 
 
-class _Builder(BaseModel):
+class _Builder(BaseModel, ABC):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     of: Annotated[StrictStr, Field(min_length=1)]
@@ -32,17 +33,17 @@ class _Builder(BaseModel):
         return self.as_ or self.default_name
 
     @property
+    @abstractmethod
     def default_name(self) -> str:
         """Name if the design gives none."""
-        raise NotImplementedError
 
     def relative_to(self, folder: Path) -> Any:
         """Return the control with its files taken relative to a folder."""
         return self
 
+    @abstractmethod
     def values(self, panel: Panel, post: int | None) -> np.ndarray:
         """Return the control for every row of the panel; `post` is the first year after the shock, if any."""
-        raise NotImplementedError
 
 
 class PanelColumn(_Builder):

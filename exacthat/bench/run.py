@@ -100,7 +100,7 @@ def bench(
     system = compile_model(hat(declared))
     wanted = _shocks(system, shocks, remark)
     problems = {name: system.bind(data, shock.build(system, data, name)) for name in wanted}
-    known = {name: _reference(system, data, name, remark) for name in wanted}
+    known = {name: _reference(problem, name, remark) for name, problem in problems.items()}
     layout = [(g.declaration.key, shape) for g, _, shape in next(iter(problems.values())).slices()]
     cells = iter(track([f"{s}, {k}" for s in names for k in wanted]))
     rows = []
@@ -171,10 +171,8 @@ def _shocks(system: System, wanted: Sequence[str] | None, remark: Callable[[str]
     return list(dict.fromkeys(wanted)) if wanted else possible
 
 
-def _reference(
-    system: System, data: xr.Dataset, name: str, remark: Callable[[str], object]
-) -> Reference | None:
-    found = reference(lambda part: system.bind(data, shock.build(system, data, name, part)))
+def _reference(problem: Problem, name: str, remark: Callable[[str], object]) -> Reference | None:
+    found = reference(problem)
     text = found if isinstance(found, str) else found.remark
     if text:
         remark(f"{name}: {text}")

@@ -23,8 +23,8 @@ A transfer is paid in goods: near autarky a fixed one has no equilibrium, and wh
 """
 
 
-def build(system: System, data: xr.Dataset, name: str, part: float = 1.0) -> dict[str, xr.DataArray]:
-    """Return one of `SHOCKS`, or a part of it in logs, as new values by key; transfers are gone in every part.
+def build(system: System, data: xr.Dataset, name: str) -> dict[str, xr.DataArray]:
+    """Return one of `SHOCKS` as new values by key; where trade costs rise, transfers are gone.
 
     Trade costs and tariffs are found by declaration: exogenous quantities over two aliases of one set, a tariff
     declared as a level, a trade cost as a ratio.
@@ -39,14 +39,14 @@ def build(system: System, data: xr.Dataset, name: str, part: float = 1.0) -> dic
     decl = _bilateral(system, level=tariff)
     old = before.bound.values[decl.symbol]
     if tariff:
-        return {decl.key: _labelled(before, decl, old + 0.1 * part * _abroad(before, decl))}
+        return {decl.key: _labelled(before, decl, old + 0.1 * _abroad(before, decl))}
     which, _, factor = name.partition("-x")
     moved = _abroad(before, decl)
     if which == "one":
         first, second = _pair(decl)
         at = np.indices(moved.shape)
         moved = moved * ((at[first] == 0) | (at[second] == 0))
-    shocks = {decl.key: _labelled(before, decl, old * float(factor) ** (part * moved))}
+    shocks = {decl.key: _labelled(before, decl, old * float(factor) ** moved)}
     for transfer in system.inputs:
         if transfer.key == TRANSFERS and transfer.kind is Kind.EXOGENOUS:
             shocks[TRANSFERS] = _labelled(before, transfer, 0 * before.bound.values[transfer.symbol])

@@ -7,6 +7,7 @@ from itertools import count
 from math import isfinite
 
 from framework.compile.passes import Loop, Nest, Places, Plan, Stage, Value, composed, is_leaf
+from framework.errors import ModelError
 
 HEADER = """\
 #include <math.h>
@@ -241,5 +242,5 @@ def _loop_order(nest: Nest) -> tuple[Loop, ...]:
 
 def _number(value: float) -> str:
     if not isfinite(value):
-        raise ValueError(f"a constant of the model is {value}")
+        raise ModelError(f"a constant of the model is {value}; write it as a parameter, or leave it out")
     return f"({value!r})" if value < 0 else repr(float(value))

@@ -15,7 +15,7 @@ from enum import IntEnum
 from itertools import permutations, product
 from math import prod
 
-from framework.compile.ir import Node, Time
+from framework.compile.ir import Node, Time, needed
 
 Loop = tuple[str, int]  # root set and its number among the loops over that set
 Place = Loop | str  # a loop, or the name of the element at which an axis is fixed
@@ -145,26 +145,12 @@ def plan(values: Sequence[Node], products: Sequence[Node] = ()) -> Plan:
     return Plan(tuple(builder.rank), elements, nests, arena, builder.inputs, outputs)
 
 
-def needed(roots: Iterable[Node]) -> set[Node]:
-    """The nodes on which some roots depend."""
-    seen: set[Node] = set()
-    todo = list(roots)
-    while todo:
-        node = todo.pop()
-        if node not in seen:
-            seen.add(node)
-            todo.extend(a for a, _ in node.args)
-    return seen
-
-
 def memory_order(nodes: Iterable[Node]) -> list[str]:
     """Sets from the slowest to the fastest axis: last comes what most sums run over twice."""
     twice: Counter[str] = Counter()
     seen: Counter[str] = Counter()
     for node in nodes:
-        counted = (
-            [str(node.attr)] if node.op == "size" else []
-        )  # a set that nothing runs over has a size, too
+        counted = [str(node.attr)] if node.op == "size" else []  # though nothing runs over the set
         for root in dict.fromkeys([*node.axes, *counted]):
             seen[root] += 1
             if node.time > Time.PRELUDE and node.rank < len(node.axes) and node.axes.count(root) > 1:
@@ -193,9 +179,8 @@ class _Builder:
         self.inputs: dict[object, Value] = {}
         self.elements: list[str] = []
         self._table: dict[tuple, Value] = {}
-        self._of: dict[
-            Node, tuple[Value, tuple[int, ...]]
-        ] = {}  # with the axis of the value of each node axis
+        # each node's value, and which axis of it each axis of the node is
+        self._of: dict[Node, tuple[Value, tuple[int, ...]]] = {}
 
     def add(self, node: Node, stage: Stage) -> None:
         """Make the value of a node whose arguments have theirs."""

@@ -8,7 +8,7 @@ cannot tell the two from a poor start; the path can.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -16,9 +16,11 @@ import xarray as xr
 
 from framework.errors import SolveError
 from framework.solution import Status
+from framework.solve import outcomes
 from framework.solve.krylov import gmres
 from framework.solve.newton import DENSE, RESIDUAL_BOUND, STEP_BOUND, Options, Trace, iterate
 from framework.solve.problem import Problem
+from framework.symbols import Kind
 
 Array = np.ndarray
 
@@ -311,4 +313,19 @@ def around_folds(problem: Problem) -> Trace:
     elif path.fractions:
         reached = max(path.fractions)
         out.note = f"equilibria could be followed from the baseline through {asked_at(problem, reached)}, not further"
-    return out
+    return replace(out, note=out.note + _beyond_bounds(path))
+
+
+def _beyond_bounds(path: EquilibriumPath) -> str:
+    """Where on the path a declared bound is passed first: from there on no point of it is an economy."""
+    bounded = [d for d in path.problem.system.model.of_kind(Kind.VARIABLE) if d.lower is not None]
+    for fraction, point in zip(path.fractions, path.points, strict=True):
+        values = outcomes.variables(path.problem.part(fraction), point, [d.symbol for d in bounded])
+        for decl in bounded:
+            least = float(np.min(values[decl.symbol], initial=np.inf))
+            if decl.lower is not None and least < decl.lower - 1e-6:
+                return (
+                    f"\n  at {fraction:.1%} of the shock '{decl.key}' is {least:.6g} already, below its bound {decl.lower:g}: "
+                    "no economy within its bounds reaches what was asked; ask for less"
+                )
+    return ""

@@ -112,7 +112,7 @@ def _ladder(problem: Problem) -> Iterator[tuple[str, Callable[[], Trace]]]:
     if problem.system.model.is_hat and problem.shocked():
         from framework.solve.continuation import around_folds  # it iterates with this module
 
-        yield "homotopy", lambda: _homotopy(problem)
+        yield "homotopy", lambda: homotopy(problem)
         yield "pseudo-arclength continuation", lambda: around_folds(problem)
 
 
@@ -129,7 +129,7 @@ def _attempts(problem: Problem, start: Array) -> Iterator[tuple[str, Callable[[]
         yield _LU, lambda: iterate(problem, start, Options(150, longest=1.0, dense=True))
 
 
-def _homotopy(problem: Problem) -> Trace:
+def homotopy(problem: Problem) -> Trace:
     """Follow the solution while the log shock grows from nothing, in 4 steps, or 16, 64, ... where it must be."""
     options = Options(12, _TIGHT, 1.0)
     spent, at, stride = Trace(problem.start, Status.NOT_STARTED), 0.0, 0.25
