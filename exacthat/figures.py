@@ -109,7 +109,7 @@ def draw(results: xr.Dataset) -> list[Plot]:
 
 def _marked_synthetic(plot: Plot) -> Plot:
     """Say on a figure that its parameters come from synthetic data."""
-    plot.figure.text(0.01, 0.01, "synthetic data", ha="left", va="bottom", fontsize=5, color="#333333")
+    plot.figure.text(0.99, 0.99, "synthetic data", ha="right", va="top", fontsize=5, color="#333333")
     return replace(plot, note=f"{plot.note} The parameters are estimated on synthetic data.")
 
 
