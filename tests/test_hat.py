@@ -287,7 +287,7 @@ def test_a_forgotten_revenue_breaks_walras_law(revenue, shock, least):
     ) as e:
         assert_walras(problem)
     guilty = {"T_M": "tariff", "T_R": "export_tax"}[revenue]
-    assert f"with '{guilty}' as the only wedge the numeraire is off by" in str(e.value)
+    assert f"with '{guilty}' as the only wedge they are off by" in str(e.value)
     assert MISSING in str(e.value)
     assert str(e.value).count("as the only wedge") == 1
     gap = float(str(e.value).split("off by ")[1].split(" ")[0])

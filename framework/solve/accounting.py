@@ -2,7 +2,8 @@
 
 The matching of equations with variables cannot see a forgotten revenue, and neither can a baseline without
 taxes. Where every wedge (tax, tariff, deficit) is on, the numeraire that stands in for the redundant equation is
-missed by just what is forgotten; with the guilty wedge off it is met.
+missed by just what is forgotten; with the guilty wedge off it is met. Where trade balance clears the markets, trade
+balances whoever gets the revenue: then it is the stated theorem that factor income equals sales that fails.
 """
 
 from __future__ import annotations
@@ -15,16 +16,31 @@ import sympy as sp
 from framework.algebra import Term, terms
 from framework.model import Equation, Model
 from framework.solution import Status
+from framework.solve.balance import identity_gaps
 from framework.solve.newton import newton
 from framework.solve.problem import Problem
 from framework.symbols import Declaration, Kind, declared_atoms, subscripts, symbol_name
 
-TOLERANCE = 1e-9
+TOLERANCE = 1e-8
 
 
 def wedges(problem: Problem) -> list[Declaration]:
     """Given levels that may be zero: taxes, tariffs, deficits."""
     return [d for d in problem.system.inputs if d.kind is Kind.EXOGENOUS and d.level]
+
+
+def about_budgets(problem: Problem | None, check: str) -> bool:
+    """True for a check that fails where an income is forgotten: of the numeraire, or of a theorem on factor income."""
+    if check.startswith("Walras"):
+        return True
+    if problem is None:  # a solution that was read from a file
+        return False
+    model = problem.system.model
+    return any(
+        check == f"theorem '{name}'"
+        and any(_is_factor_income(model, t) for side in sides for t in terms(side))
+        for (name, *_), sides in zip(problem.system.identities, model.identities, strict=True)
+    )
 
 
 def missing_income(problem: Problem) -> str:
@@ -34,32 +50,37 @@ def missing_income(problem: Problem) -> str:
     without = _gap(problem, on)
     budgets = _budgets(problem)
     if not without <= TOLERANCE:
-        return f"they do not even where every wedge is zero: the income of a factor, or a profit, is forgotten{_where(budgets)}"
+        return f"they do not even where every wedge is zero: the income of a factor, or a profit, is forgotten{_where('from', budgets)}"
     guilty = [d for d in on if not alone[d.symbol] <= TOLERANCE]
     if not guilty:
         return "no wedge alone shows it: look at the terms in which two of them meet"
-    return "; ".join(_verdict(problem.system.model, d, budgets, alone[d.symbol]) for d in guilty)
+    return "; ".join(_verdict(problem, d, budgets, alone[d.symbol]) for d in guilty)
 
 
-def _verdict(model: Model, wedge: Declaration, budgets: list[Equation], gap: float) -> str:
+def _verdict(problem: Problem, wedge: Declaration, budgets: list[Equation], gap: float) -> str:
     lacking = [b for b in budgets if wedge.symbol not in _symbols(b)]
-    size = f"with '{wedge.key}' as the only wedge the numeraire is off by {gap:.3g}"
+    size = f"with '{wedge.key}' as the only wedge they are off by {gap:.3g}"
     if lacking:
-        return f"{size}: what it yields or costs is missing{_where(lacking)}"
-    if any(_is_amount(model, wedge, t) for b in budgets for side in (b.lhs, b.rhs) for t in terms(side)):
-        return f"{size}: its amounts do not sum to zero"
-    return (
-        f"{size}: what it yields is counted wrongly{_where(budgets)}; compare its base with where it is paid"
+        return f"{size}: what it yields or costs is missing{_where('from', lacking)}"
+    amounts = problem.bound.values[wedge.symbol]
+    is_amount = any(
+        _is_amount(problem.system.model, wedge, t)
+        for b in budgets
+        for side in (b.lhs, b.rhs)
+        for t in terms(side)
     )
+    if is_amount and abs(amounts.sum()) > TOLERANCE * np.abs(amounts).max():
+        return f"{size}: its amounts sum to {amounts.sum():.6g}, not to zero"
+    return f"{size}: it is counted wrongly{_where('in', budgets)}; compare with where it is paid"
 
 
-def _where(budgets: list[Equation]) -> str:
+def _where(preposition: str, budgets: list[Equation]) -> str:
     lines = [f"'{b.name}' in block '{b.block}'" for b in budgets]
-    return f" from {' or '.join(lines)}" if lines else ""
+    return f" {preposition} {' or '.join(lines)}" if lines else ""
 
 
 def _gap(problem: Problem, off: list[Declaration]) -> float:
-    """How far the numeraire is missed where some wedges are zero."""
+    """How far the numeraire, or a stated theorem, is missed where some wedges are zero."""
     zeros = {d.symbol: np.zeros_like(problem.bound.values[d.symbol]) for d in off}
     here = Problem(
         problem.system, replace(problem.bound, values={**problem.bound.values, **zeros}), checked=True
@@ -68,7 +89,9 @@ def _gap(problem: Problem, off: list[Declaration]) -> float:
     if trace.status is not Status.SOLVED:
         return np.inf
     here.residual(trace.point)
-    return abs(here.walras())
+    theorems = identity_gaps(here, trace.point)
+    gaps = [gap for name, gap in theorems.items() if about_budgets(here, f"theorem '{name}'")]
+    return max([abs(here.walras()), *gaps])
 
 
 def _budgets(problem: Problem) -> list[Equation]:

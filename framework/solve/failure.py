@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from framework.solution import Certificate, Check, Status
-from framework.solve.accounting import missing_income
+from framework.solve.accounting import about_budgets, missing_income
 from framework.solve.conditioning import CONDITION_BOUND, conditioning, undetermined
 from framework.solve.diagnose import not_finite
 
@@ -67,7 +67,7 @@ def _in_words(problem: Problem, trace: Trace, check: Check, certificate: Certifi
     if check.name.startswith("conditioning"):
         return [f"  the Jacobian is singular at the solution{_free(problem, trace.point)}"]
     equations_hold = all(c.passed for c in certificate.checks if c.name.startswith("residual"))
-    if check.name.startswith("Walras") and equations_hold:
+    if about_budgets(problem, check.name) and equations_hold:
         return [
             "  the budgets do not add up: an income or a tax revenue is forgotten or counted twice;",
             f"  {missing_income(problem)}",
