@@ -5,12 +5,26 @@ from collections.abc import Callable
 from framework import Model
 from models.armington import armington
 from models.caliendo_parro import caliendo_parro
+from models.eaton_kortum import eaton_kortum
+from models.krugman import krugman
+from models.melitz_pareto import melitz_pareto
 from models.rare_earths import rare_earths
 
 MODELS: dict[str, Callable[[], Model]] = {
     "armington": armington,
+    "eaton-kortum": eaton_kortum,
     "caliendo-parro": caliendo_parro,
+    "krugman": krugman,
+    "melitz-pareto": melitz_pareto,
     "rare-earths": rare_earths,
 }
 
-__all__ = ["MODELS", "armington", "caliendo_parro", "rare_earths"]
+__all__ = [
+    "MODELS",
+    "armington",
+    "caliendo_parro",
+    "eaton_kortum",
+    "krugman",
+    "melitz_pareto",
+    "rare_earths",
+]

@@ -9,16 +9,17 @@ from __future__ import annotations
 from sympy import Sum
 
 from framework import Model
+from models.blocks import ces_trade
 
 
 def armington() -> Model:
     """Declare the Armington model with trade imbalances."""
     m = Model("armington", "Armington trade (Anderson 1979; Arkolakis, Costinot and Rodriguez-Clare 2012)")
     region = m.set("region")
-    n, i, j = region.indices("n i j")
+    n, i = region.indices("n i")
     importer, exporter = region.alias("importer"), region.alias("exporter")
 
-    theta = m.parameter("theta", [], "trade elasticity", positive=True, latex=r"\theta")
+    m.parameter("theta", [], "trade elasticity", positive=True, latex=r"\theta")
     w = m.variable("w", [region], "wage")
     P = m.variable("P", [region], "price index")
     pi = m.variable("pi", [importer, exporter], "expenditure share", observed=True, latex=r"\pi")
@@ -30,8 +31,7 @@ def armington() -> Model:
     D = m.exogenous("D", [region], "deficit", level=True, unit="million USD")
 
     with m.block("trade"):
-        m.define(P[n], Sum(lam[j] * (w[j] * d[n, j]) ** (-theta), j) ** (-1 / theta))
-        m.define(pi[n, i], lam[i] * (w[i] * d[n, i] / P[n]) ** (-theta))
+        ces_trade(m, lambda n, j: lam[j], lambda n, j: w[j] * d[n, j])
         m.define(X[n], w[n] * L[n] + D[n])
         m.equate("labour market", w[i] * L[i], Sum(pi[n, i] * X[n], n))
     with m.block("outcomes"):

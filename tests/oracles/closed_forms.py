@@ -64,3 +64,47 @@ def pass_through(own_use: float, china: float, foreign: float, supply: float = 0
     """Return d ln q^W / d ln(1 + t) of (15) from China's share of REE use and the demand and supply elasticities."""
     top = own_use * china + supply
     return top / (top + (1 - own_use) * foreign)
+
+
+def gravity_welfare(
+    own_share: NDArray,
+    output: NDArray,
+    expenditure: NDArray,
+    final_share: NDArray,
+    input_share: NDArray,
+    trade_elasticity: NDArray,
+    scale: NDArray,
+    selection: NDArray,
+) -> NDArray:
+    """Return Ĉ under monopolistic competition with many sectors and inputs, balanced trade, from equilibrium hats.
+
+    With p = P/w and x/w = prod p_k^nu_k, the own share gives
+    ln p_s = (1 + (delta + delta eta)/theta) ln(x_s/w) + (ln own_s - delta ln(G_s/w) - delta eta ln(X_s/w)) / theta
+    (Costinot and Rodriguez-Clare 2014, the gains from trade with scale effects); ``output`` and ``expenditure`` are hats
+    relative to the wage, (region, sector).
+    """
+    selects = scale * selection
+    power = 1 + (scale + selects) / trade_elasticity
+    moved = (np.log(own_share) - scale * np.log(output) - selects * np.log(expenditure)) / trade_elasticity
+    system = np.eye(own_share.shape[1]) - power[:, None] * input_share.transpose(0, 2, 1)
+    prices = np.linalg.solve(system, moved[:, :, None])[:, :, 0]
+    return np.exp(-(final_share * prices).sum(1))
+
+
+def symmetric_trade_cost(
+    own: NDArray,
+    final_share: NDArray,
+    input_share: NDArray,
+    trade_elasticity: NDArray,
+    scale: NDArray,
+    selection: NDArray,
+    cost: float,
+    access: float = 1.0,
+) -> tuple[NDArray, float]:
+    """Return (new own share, Ĉ) when two equal regions change trade costs and access costs abroad by these factors."""
+    kept = own + (1 - own) * cost**-trade_elasticity * access ** (-scale * selection)
+    ones = np.ones((1, own.size))
+    welfare = gravity_welfare(
+        1 / kept[None], ones, ones, final_share[None], input_share[None], trade_elasticity, scale, selection
+    )
+    return own / kept, float(welfare[0])

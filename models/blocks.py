@@ -1,0 +1,124 @@
+"""Blocks that trade models share, each written once: what is declared, costs, trade, accounts, welfare.
+
+Every function adds to a model whose sets are ``region`` and, but for `ces_trade`, ``sector``. Indices: n importer, i and j
+exporter, s sector, k input or using sector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sympy import Expr, Product, Sum
+
+from framework import Model
+
+Pair = Callable[[Any, Any], Expr]
+Triple = Callable[[Any, Any, Any], Expr]
+
+
+def declare_economy(m: Model, *, linkages: bool = True, tariffs: bool = False) -> None:
+    """Declare data, fundamentals and variables of a multi-sector economy with labour as the only factor.
+
+    Parameters
+    ----------
+    m : Model
+        Gets the sets ``region`` and ``sector``.
+    linkages : bool
+        Declare input shares by input and using sector.
+    tariffs : bool
+        Declare tariffs, whose revenue goes to households.
+    """
+    region, sector = m.set("region"), m.set("sector")
+    importer, exporter = region.alias("importer"), region.alias("exporter")
+    inputs, cell, pair = sector.alias("input_sector"), [region, sector], [importer, exporter, sector]
+    money = {"observed": True, "unit": "million USD"}
+    m.parameter("theta", [sector], "trade elasticity", latex=r"\theta", positive=True)
+    m.parameter("nu", cell, "value added share", latex=r"\nu")
+    if linkages:
+        m.parameter("nu_k", [region, inputs, sector], "input share", latex=r"\nu")
+    m.parameter("alpha", cell, "final share", latex=r"\alpha")
+    m.fundamental("Upsilon", cell, "cost shifter", latex=r"\Upsilon")
+    m.fundamental("Ybar", [], "world labour income", latex=r"\bar Y")
+    m.exogenous("lam", cell, "technology", latex=r"\lambda")
+    m.exogenous("d", pair, "trade cost")
+    if tariffs:
+        m.exogenous("tau", pair, "tariff", level=True, lower=-1.0, unit="rate", latex=r"\tau")
+    m.exogenous("L", [region], "labour")
+    m.exogenous("D", [region], "deficit", level=True, unit="million USD")
+    m.variable("w", [region], "wage")
+    m.variable("x", cell, "unit cost")
+    m.variable("P", cell, "price index")
+    m.variable("pi", pair, "expenditure share", observed=True, latex=r"\pi")
+    m.variable("X", cell, "expenditure", **money)
+    m.variable("G", cell, "gross output", **money)
+    m.variable("I", [region], "final expenditure", **money)
+    m.variable("P_C", [region], "consumption price", latex="P^C")
+    m.variable("W", [region], "real wage")
+    m.variable("C", [region], "real consumption", description="welfare: final expenditure at constant prices")
+
+
+def unit_cost(m: Model) -> None:
+    """Cobb-Douglas cost of the input bundle: labour and the composite goods of all sectors."""
+    (i,), (s, k) = m.sets["region"].indices("i"), m.sets["sector"].indices("s k")
+    inputs = Product(m["P"][i, k] ** m["nu_k"][i, k, s], k)
+    m.define(m["x"][i, s], m["Upsilon"][i, s] * m["w"][i] ** m["nu"][i, s] * inputs)
+
+
+def ces_trade(m: Model, attraction: Pair, delivered: Pair, s: tuple[Any, ...] = ()) -> None:
+    """Price index and expenditure shares where buyers choose among exporters with a constant trade elasticity.
+
+    Parameters
+    ----------
+    m : Model
+    attraction, delivered : callable
+        What multiplies the price of exporter i for importer n, and the price itself, as expressions of (n, i).
+    s : tuple of Idx
+        Index of the sector; empty where there is one good a region.
+    """
+    n, i, j = m.sets["region"].indices("n i j")
+    P, theta = m["P"][(n, *s)], m["theta"][s] if s else m["theta"]
+    m.define(P, Sum(attraction(n, j) * delivered(n, j) ** (-theta), j) ** (-1 / theta))
+    m.define(m["pi"][(n, i, *s)], attraction(n, i) * (delivered(n, i) / P) ** (-theta))
+
+
+def goods_accounts(m: Model, intermediate: Pair, *, tariff: Triple | None = None) -> None:
+    """Expenditure on final and intermediate use, sales net of tariffs, and final expenditure out of income.
+
+    Parameters
+    ----------
+    m : Model
+    intermediate : callable
+        Spending of region n on inputs from sector s, an expression of (n, s).
+    tariff : callable, optional
+        Rate on imports of n from i in sector s, an expression of (n, i, s).
+    """
+    (n, i), (s,) = m.sets["region"].indices("n i"), m.sets["sector"].indices("s")
+    X, G, I, pi = (m[v] for v in ("X", "G", "I", "pi"))
+    gross = 1 + tariff(n, i, s) if tariff else 1
+    m.define(X[n, s], m["alpha"][n, s] * I[n] + intermediate(n, s))
+    m.define(G[i, s], Sum(pi[n, i, s] * X[n, s] / gross, n))
+    revenue = Sum(tariff(n, i, s) / gross * pi[n, i, s] * X[n, s], i, s) if tariff else 0
+    m.define(I[n], m["w"][n] * m["L"][n] + revenue + m["D"][n])
+
+
+def inputs_of(m: Model, cost: Pair) -> Pair:
+    """Spending on inputs where sector k spends `cost` in all, of which ``nu_k`` goes to each input."""
+    (k,) = m.sets["sector"].indices("k")
+    return lambda n, s: Sum(m["nu_k"][n, s, k] * cost(n, k), k)
+
+
+def labour_market(m: Model, cost: Pair) -> None:
+    """Labour earns its share of what every sector spends on its bundle; world labour income is the numeraire."""
+    (n,), (s,) = m.sets["region"].indices("n"), m.sets["sector"].indices("s")
+    income = m["w"][n] * m["L"][n]
+    m.equate("labour market", income, Sum(m["nu"][n, s] * cost(n, s), s))
+    m.numeraire(Sum(income, n), m["Ybar"], redundant="labour market")
+
+
+def welfare(m: Model) -> None:
+    """Cobb-Douglas consumption price, real wage and real consumption."""
+    (n,), (s,) = m.sets["region"].indices("n"), m.sets["sector"].indices("s")
+    m.define(m["P_C"][n], Product(m["P"][n, s] ** m["alpha"][n, s], s))
+    m.define(m["W"][n], m["w"][n] / m["P_C"][n])
+    m.define(m["C"][n], m["I"][n] / m["P_C"][n])
