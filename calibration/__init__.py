@@ -11,11 +11,19 @@ from calibration.io_table import aggregate, check, deficits, goods_accounts, red
 from calibration.labels import align, region_concordance, sector_concordance
 from calibration.parameter import Parameter, trade_elasticities
 from calibration.parameters import Parameters, default_parameters
+from calibration.sam import check_sam, read_sam
+from calibration.standard_cge import (
+    SAM_ELASTICITIES,
+    sam_parameters,
+    standard_cge_baseline,
+    standard_cge_primitives,
+)
 from calibration.tables import load_table, read_wiod, table_names, write_table
 from calibration.wiod import read_compact
 from calibration.workbook import read_workbook
 
 __all__ = [
+    "SAM_ELASTICITIES",
     "Parameter",
     "Parameters",
     "aggregate",
@@ -24,18 +32,23 @@ __all__ = [
     "caliendo_parro_baseline",
     "check",
     "check_baseline",
+    "check_sam",
     "default_parameters",
     "deficits",
     "goods_accounts",
     "load_table",
     "rare_earths_baseline",
     "read_compact",
+    "read_sam",
     "read_wiod",
     "read_workbook",
     "recalibrate",
     "redefine_output",
     "region_concordance",
+    "sam_parameters",
     "sector_concordance",
+    "standard_cge_baseline",
+    "standard_cge_primitives",
     "table_names",
     "trade_elasticities",
     "value_added",

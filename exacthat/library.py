@@ -33,6 +33,11 @@ CALIBRATED: dict[str, Callable[..., xr.Dataset]] = {
 }
 """Built-in models whose baseline is made from an input-output table."""
 
+FROM_SAM: dict[str, Callable[[xr.DataArray], xr.Dataset]] = {
+    "standard-cge": calibration.standard_cge_baseline
+}
+"""Built-in models whose baseline is made from a social accounting matrix; without one, from the textbook's."""
+
 RECALIBRATED: dict[str, Callable[..., xr.Dataset]] = {"rare-earths": calibration.recalibrate}
 """Those whose baseline is quicker to make from another baseline than from the table."""
 
@@ -160,8 +165,8 @@ def _at_line(path: Path, number: int | None, code: str, what: str) -> str:
 def load_baseline(model: Model, study: Study, data: str | None = None) -> Baseline:
     """Return the baseline data of a study.
 
-    A built-in model takes them from a world input-output table, shipped or given by path. Every model takes a
-    NetCDF data set whose variables have the keys of its symbols.
+    A built-in model takes them from a world input-output table or a social accounting matrix, shipped or given by
+    path. Every model takes a NetCDF data set whose variables have the keys of its symbols.
 
     Parameters
     ----------
@@ -182,6 +187,8 @@ def load_baseline(model: Model, study: Study, data: str | None = None) -> Baseli
         return Baseline(_with_parameters(read_dataset(Path(source)), study.parameters, model, study))
     if study.model in CALIBRATED:
         return _calibrated(study, source or DEFAULT_TABLE, folder)
+    if study.model in FROM_SAM:
+        return _from_sam(study, model, source if folder is None else data)
     raise DataError(
         f"model '{model.name}' needs a data set with its baseline; give a NetCDF file (.nc) with --data, "
         'or write data = "..." in the scenario file.'
@@ -237,6 +244,26 @@ def _calibrated(study: Study, source: str, folder: str | None) -> Baseline:
         return Baseline(data, used)
     again = functools.partial(RECALIBRATED[study.model], data) if study.model in RECALIBRATED else build
     return Baseline(data, used, Uncertain(parameters, estimates, again))
+
+
+def _from_sam(study: Study, model: Model, source: str | None) -> Baseline:
+    """Return the baseline that `calibration` makes from a social accounting matrix."""
+    if source is not None and not source.endswith(".csv"):
+        raise DataError(
+            f"'{source}' is no social accounting matrix, from which '{study.model}' is calibrated; give a .csv file."
+        )
+    for key in ("inventories", "estimates"):
+        if getattr(study, key) != Study.model_fields[key].default:
+            raise ScenarioError(f"a social accounting matrix takes no {key}; leave the key out.")
+    for key in study.parameters:
+        if key not in calibration.SAM_ELASTICITIES:
+            raise ScenarioError(
+                f"{study.where(key, 'parameters')}: '{key}' follows from the social accounting matrix or is unknown."
+                f"{did_you_mean(key, calibration.SAM_ELASTICITIES)} Parameters: {', '.join(calibration.SAM_ELASTICITIES)}."
+            )
+    data = FROM_SAM[study.model](calibration.read_sam(source))
+    data = _with_parameters(data, study.parameters, model, study)
+    return Baseline(data, calibration.sam_parameters(data, set(study.parameters)))
 
 
 def _with_parameters(data: xr.Dataset, settings: Mapping[str, Any], model: Model, study: Study) -> xr.Dataset:

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from exacthat import summary
 from exacthat.display import by_variant, heading, is_ratio, long_name, shown, unit_shown
 from exacthat.figures import Plot
+from exacthat.levels import has_levels, levels_tables
 from exacthat.ree import has_ree, reading
 from exacthat.summary import Table
 from exacthat.wording import variants_in_words
@@ -119,9 +120,10 @@ def assumptions(model: str) -> list[dict[str, Any]]:
 
 
 def _scenario(results: xr.Dataset, name: str, plots: list[Plot]) -> dict[str, Any]:
-    """Figures and tables of one scenario."""
+    """Figures and tables of one scenario; where there are levels, one table says everything."""
     single = [str(d) for d in results.dims if d not in {*summary.case_dims(results), "check"}]
-    tables = []
+    tables = [("levels", t) for t in levels_tables(results, name)] if has_levels(results) else []
+    single = [] if tables else single
     for dim in single:
         for key in [*summary.headlines(results), *EARLY, *summary.keys_over(results, dim)]:
             if key in results and dim in results[key].dims and key not in {t[0] for t in tables}:

@@ -15,6 +15,7 @@ import pandas as pd
 import xarray as xr
 
 from exacthat.display import long_name
+from exacthat.levels import levels
 from exacthat.ree import has_ree, real_gdp_without_markup
 from exacthat.wording import setting_in_words
 
@@ -48,7 +49,8 @@ def assemble(
         ``certificate_bound`` and ``certificate_passed`` over (scenario, variant groups, check). The coordinate ``setting`` says what each
         scenario sets, as in a file, ``setting_in_words`` the same with units; the label of each named element of the
         model is a coordinate of its name. With rare earths, ``baseline_ree_share`` and
-        ``real_gdp_without_markup`` (`exacthat.ree`). Provenance is in the attributes; ``variant_groups``, ``parameters`` and ``provenance`` are JSON.
+        ``real_gdp_without_markup`` (`exacthat.ree`). Where the data hold the level of every variable, also the levels
+        before and after (`exacthat.levels`). Provenance is in the attributes; ``variant_groups``, ``parameters`` and ``provenance`` are JSON.
     """
     groups = list(model.variants)
     names = list(dict.fromkeys(case.scenario for case in cases))
@@ -70,6 +72,7 @@ def assemble(
         **_elements(cases, solutions, names),
     }
     results = results.assign_coords({key: ("scenario", words) for key, words in coords.items()})
+    results = results.merge(levels(outcomes, model, baseline.data))
     if "ree_share" in outcomes and "ree_share" in baseline.data:
         share = baseline.data["ree_share"].rename("baseline_ree_share")
         results["baseline_ree_share"] = share.assign_attrs(

@@ -40,9 +40,10 @@ def case_dims(results: xr.Dataset) -> list[str]:
 
 
 def keys_over(results: xr.Dataset, *dims: str) -> list[str]:
-    """Outcomes that run over exactly the given dims, besides those of the cases; bands stand beside their outcome."""
+    """Outcomes that run over exactly the given dims, besides those of the cases; bands and levels stand beside theirs."""
     wanted = {*case_dims(results), *dims}
-    skip = {"status", "cushioning_index"} | {k for k, v in results.items() if "band_of" in v.attrs}
+    beside = {k for k, v in results.items() if {"band_of", "level_of"} & v.attrs.keys()}
+    skip = {"status", "cushioning_index"} | beside
     return [str(k) for k, v in results.data_vars.items() if set(v.dims) == wanted and k not in skip]
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import sympy as sp
@@ -45,7 +45,7 @@ class Bound:
         The same where nothing is shocked. A quantity that a closure fixes is not among them where only the
         model knows its baseline value.
     starts : dict of str to array
-        Baseline level of each level quantity that is unknown, where the data give it.
+        Baseline value of each quantity that is unknown in levels, where the data give it.
     seconds : float
         Time that reading took.
     """
@@ -79,7 +79,7 @@ def bind_inputs(
         if not isinstance(given, Mapping):
             raise DataError(f"{name} must be a dict {{name: value}}, not {given!r}")
     labels = _labels(system, data)
-    bound = Bound(labels, *_elements(system, labels, elements))
+    bound = Bound(labels, *_elements(system, labels, elements, data.attrs))
     reader = Reader(bound, data, system.model)
     _check_shock_names(system, shocks)
     for decl in system.inputs:
@@ -94,7 +94,7 @@ def bind_inputs(
             bound.unshocked[decl.symbol] = plain
     for group in system.groups:
         decl = group.declaration
-        if not decl.positive and (isinstance(decl.default, str) or decl.key in data):
+        if decl.role != "hat" and (isinstance(decl.default, str) or decl.key in data):
             bound.starts[decl.symbol] = reader.read(decl)
     bound.seconds = time.perf_counter() - begin
     return bound
@@ -132,8 +132,9 @@ def _check_unique(names: list, where: str) -> None:
 
 
 def _elements(
-    system: System, labels: Labels, given: Mapping[str, str]
+    system: System, labels: Labels, given: Mapping[str, str], attrs: Mapping[str, object]
 ) -> tuple[dict[str, str], dict[str, int]]:
+    """Label and position of each named element: as given, else as the data's attribute of its name, else as declared."""
     known = {e.name: e for e in _element_symbols(system)}
     for name in given:
         if name not in known:
@@ -143,7 +144,8 @@ def _elements(
             )
     chosen, positions = {}, {}
     for name, element in known.items():
-        label, names = given.get(name, element.label), labels[element.root]
+        label: Any = given.get(name, attrs.get(name, element.label))
+        names = labels[element.root]
         if label not in names:
             raise DataError(
                 f"element '{name}' is '{label}', which is not a {element.root} of the data ({_some(names)}); "

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NoReturn
 
 import sympy as sp
 
@@ -252,12 +253,23 @@ class _Transform:
         """Change of ``total**exponent``."""
         if self.baseline.is_known(total):
             new, old = self.new_value(total), _at_baseline(total)
+            if old == 0:
+                self._refuse_zero(total)
             return {} if new == old else {new: exponent, old: -exponent}
         pairs = self.shares(terms(total), {total: sp.S.NegativeOne}, sp.S.One)
+        if any(share.has(sp.nan, sp.zoo) for share, *_ in pairs):
+            self._refuse_zero(total)
         if exponent.is_number:
             return {sp.Add(*(summed(s * product(h), b) for s, h, b in pairs)): exponent}
         nested = [Part(s, product(power(h, exponent)), *b) for s, h, b in pairs]
         return {ces(tidy(1 / exponent), *nested): sp.S.One}
+
+    def _refuse_zero(self, total: sp.Expr) -> NoReturn:
+        """Raise the error of a factor such as ``U/base(U) - 1``, of which nothing is a share."""
+        raise ModelError(
+            f"{self.where}: the factor\n    {typed(total)}\nis zero at the baseline, so that it has no ratio new over "
+            "base. Write the product out: base(I)*U/base(U) - base(I), not base(I)*(U/base(U) - 1)."
+        )
 
     def shares(self, parts: Sequence[Term], inverse: Factors, scale: sp.Expr) -> list[tuple]:
         """Return (share, change factors, bound indices) for each term of a total."""

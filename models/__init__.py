@@ -9,6 +9,7 @@ from models.eaton_kortum import eaton_kortum
 from models.krugman import krugman
 from models.melitz_pareto import melitz_pareto
 from models.rare_earths import rare_earths
+from models.standard_cge import standard_cge
 
 MODELS: dict[str, Callable[[], Model]] = {
     "armington": armington,
@@ -17,6 +18,7 @@ MODELS: dict[str, Callable[[], Model]] = {
     "krugman": krugman,
     "melitz-pareto": melitz_pareto,
     "rare-earths": rare_earths,
+    "standard-cge": standard_cge,
 }
 
 __all__ = [
@@ -27,4 +29,5 @@ __all__ = [
     "krugman",
     "melitz_pareto",
     "rare_earths",
+    "standard_cge",
 ]

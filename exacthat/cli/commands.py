@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -62,7 +63,8 @@ def run(
     ],
     out_dir: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results.")],
     data: Annotated[
-        str | None, typer.Option("--data", help="Data set (.nc), table, or name of a shipped table.")
+        str | None,
+        typer.Option("--data", help="Data set (.nc), table, SAM (.csv), or name of a shipped table."),
     ] = None,
     inventories: Annotated[
         Inventories | None, typer.Option(help="What becomes of inventory changes in an input-output table.")
@@ -133,7 +135,7 @@ def check(
     ] = None,
 ) -> None:
     """Show the structure of a model: equations, matching, core, Walras, data needed; with DATA, replicate them."""
-    from exacthat.library import CALIBRATED, load_model
+    from exacthat.library import CALIBRATED, FROM_SAM, load_model
     from framework import analyse, hat
 
     declared = choose(load_model(model), variant or [])
@@ -142,7 +144,7 @@ def check(
     out.print(structure.to_text(), highlight=False, markup=False, soft_wrap=True)
     if declared.variants:
         show_pairs([(k, ", ".join(v)) for k, v in declared.variants.items()], "variants")
-    if data is not None or model in CALIBRATED:
+    if data is not None or model in {*CALIBRATED, *FROM_SAM}:
         _replicate(declared, model, data)
     if picture:
         from exacthat.structure_figure import save_structure
@@ -248,6 +250,8 @@ def _replicate(model: Model, reference: str, data: str | None) -> None:
 def _write(outcome: Outcome, folder: Path, force: bool) -> None:
     """Write results, figures, captions and report in one step."""
     from exacthat.figures import draw
+    from exacthat.levels import FILE as LEVELS
+    from exacthat.levels import has_levels, levels_frame
     from exacthat.output import results_folder
     from exacthat.report import render
     from exacthat.results import write_results
@@ -255,6 +259,8 @@ def _write(outcome: Outcome, folder: Path, force: bool) -> None:
     with results_folder(folder, force) as draft, err.status("figures and report"):
         plots = draw(outcome.results)
         write_results(outcome.results, draft / "results.nc")
+        if has_levels(outcome.results):
+            levels_frame(outcome.results).to_csv(draft / LEVELS, index=False)
         (draft / "report.html").write_text(render(outcome, plots), encoding="utf-8")
         if plots:
             (draft / "figures").mkdir()
@@ -268,12 +274,16 @@ def _summarise(outcome: Outcome) -> None:
     """Print what is solved, one table for each headline outcome, and what the words mean."""
     from exacthat import summary
     from exacthat.display import acronyms, heading
+    from exacthat.levels import has_levels, levels_tables
     from exacthat.wording import variants_in_words
 
     results = outcome.results
     scenarios = [str(name) for name in results["scenario"].values]
     show_pairs(list(zip(scenarios, map(str, results["setting_in_words"].values), strict=True)))
-    for key in summary.headlines(results):
+    levels = [t for name in scenarios for t in levels_tables(results, name)] if has_levels(results) else []
+    for table in levels:
+        show_outcome(f"levels, {table.title}", [replace(table, title="")])
+    for key in [] if levels else summary.headlines(results):
         (dim,) = {*map(str, results[key].dims)} - {*summary.case_dims(results)}
         tables = [summary.table(results, [key], dim, scenario) for scenario in scenarios]
         show_outcome(heading(results[key]), tables)

@@ -76,10 +76,12 @@ def progress(cases: Sequence[T]) -> Iterator[T]:
 
 
 def show_outcome(title: str, tables: Sequence[Table]) -> None:
-    """Print one outcome: a section for each scenario, a row for each label, a column for each variant."""
+    """Print one outcome: a section for each scenario that is named, a row for each label, a column for each variant."""
     out.print(Text(title, style="bold"))
     shown = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
-    shown.add_column("scenario")
+    titled = any(table.title for table in tables)
+    if titled:
+        shown.add_column("scenario")
     shown.add_column(tables[0].corner)
     for _, columns in tables[0].columns:
         for column in columns:
@@ -87,7 +89,8 @@ def show_outcome(title: str, tables: Sequence[Table]) -> None:
     for table in tables:
         for k, (label, cells) in enumerate(table.rows):
             last = k == len(table.rows) - 1
-            shown.add_row("" if k else table.title, label, *cells, end_section=last)
+            names = ["" if k else table.title, label] if titled else [label]
+            shown.add_row(*names, *cells, end_section=last)
     out.print(shown)
 
 

@@ -93,12 +93,17 @@ class Problem:
         return casadi_function(self, parameters, outcomes)
 
     def _start(self, group: Group, shape: tuple[int, ...]) -> Array:
-        return self._unbounded(group, self.bound.starts.get(group.declaration.symbol, np.zeros(shape)))
+        start = self.bound.starts.get(group.declaration.symbol)
+        if start is None:
+            start = np.ones(shape) if group.declaration.positive else np.zeros(shape)
+        return self._unknown(group, start)
 
-    def _unbounded(self, group: Group, value: Array) -> Array:
-        """Unknown of a level: itself, or ``log(x - lower)`` where it has a bound below zero."""
+    def _unknown(self, group: Group, value: Array) -> Array:
+        """What Newton's method solves for: the log, a plain level, or ``log(x - lower)`` with a bound below zero."""
         decl = group.declaration
-        return np.log(value - decl.lower) if not decl.positive and (decl.lower or 0) < 0 else value
+        if decl.positive:
+            return np.log(value)
+        return np.log(value - decl.lower) if (decl.lower or 0) < 0 else value
 
     @property
     def has_known_start(self) -> bool:
@@ -208,8 +213,7 @@ class Problem:
         point = np.zeros(self.size)
         for group, where, _ in self.slices():
             decl = group.declaration
-            value = np.asarray(values[decl.symbol], dtype=float)
-            point[where] = np.ravel(np.log(value) if decl.positive else self._unbounded(group, value))
+            point[where] = np.ravel(self._unknown(group, np.asarray(values[decl.symbol], dtype=float)))
         return point
 
     # ---- outcomes --------------------------------------------------------------------------------
