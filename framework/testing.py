@@ -200,7 +200,7 @@ def assert_homogeneous(
             f"no data of model '{system.model.name}' are nominal; declare unit='{MONEY}' or name them in nominal="
         )
     scaled = data.assign({k: data[k] * factor for k in names if k in data})
-    levels = {d.key for d in system.model.symbols.values() if d.role != "hat"} & names
+    levels = {d.key for d in system.model.of_kind(Kind.EXOGENOUS) if d.role != "hat"} & names
     moved = {k: _times(v, factor) if k in levels else v for k, v in (shocks or {}).items()}
     before = solve(system.bind(data, shocks, elements)).variables
     what = f"with nominal data times {factor:g} real outcomes must stay"
