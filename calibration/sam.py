@@ -177,7 +177,7 @@ def _check_totals(sam: xr.DataArray, goods: list[str], factors: list[str]) -> No
     imports, tariffs, taxes = (sam.sel(receiver=r, payer=goods) for r in ("EXT", "TRF", "IDT"))
     for good in goods:
         duty, bought = float(tariffs.sel(payer=good)), float(imports.sel(payer=good))
-        if duty != 0 and not duty > -bought:
+        if duty != 0 and (bought == 0 or duty <= -bought):
             raise DataError(
                 f"SAM: '{good}' pays tariffs (row 'TRF') of {duty:g} on imports (row 'EXT') of {bought:g}; the rate must "
                 "be above -1 and needs imports."
