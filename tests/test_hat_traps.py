@@ -110,6 +110,26 @@ def test_a_coefficient_inside_base_stays() -> None:
     np.testing.assert_allclose(found["x"], 3.5 / 3, rtol=1e-14)
 
 
+@pytest.mark.parametrize("observed", [True, False])
+def test_a_factor_that_is_zero_at_the_baseline_has_no_ratio(observed) -> None:
+    """Written as a product, an equivalent variation is money times nothing; written out it is right."""
+    m, region, q, (n, _) = _model()
+    u, ev = (
+        m.variable("u", [region], "u", observed=observed),
+        m.variable("ev", [region], "ev", level=True),
+    )
+    m.define(u[n], q[n] ** 0.5)
+    wrong, right = m.copy(), m.copy()
+    wrong.define(ev[n], base(q[n]) * (u[n] / base(u[n]) - 1))
+    with pytest.raises(
+        ModelError, match=r"(?s)the factor\n    -1 \+ u.*\nis zero at the baseline.*Write the product out"
+    ):
+        hat(wrong)
+    right.define(ev[n], base(q[n]) * u[n] / base(u[n]) - base(q[n]))
+    found = solve(compile_model(hat(right)).bind(DATA.assign(u=DATA["q"] ** 0.5), {"q": 1.44}))
+    np.testing.assert_allclose(found["ev"], 0.2 * DATA["q"], rtol=1e-14)
+
+
 def test_a_set_that_is_only_summed_over_needs_labels() -> None:
     m, region, q, (n, _) = _model()
     sector = m.set("sector")
