@@ -18,12 +18,13 @@ from oracles.economies import random_economy
 from oracles.newton import OracleError
 
 import calibration
+from calibration.synthetic import synthetic_caliendo_parro
 from framework import DataError, Model, SolveError, Status, compile_model, hat, register_solver, solve
 from framework.solve import SOLVERS, Trace, krylov, newton
 from framework.solve.certify import certify, replication_error
 from framework.solve.conditioning import conditioning, undetermined
 from framework.solve.newton import RESIDUAL_BOUND, STEP_BOUND, Options, full_step, iterate
-from models import armington
+from models import armington, caliendo_parro
 
 QUOTA, PRICE = "ree_export_ratio", "ree_price_ratio"
 
@@ -122,6 +123,24 @@ def test_convergence_is_quadratic():
     errors = np.log([np.abs(f).max() for f in problem.residuals if 1e-14 < np.abs(f).max() < 0.5])
     assert len(errors) >= 3
     assert (errors[1:] / errors[:-1] > 1.7).all()
+
+
+def test_no_linear_solve_is_tighter_than_what_certifies_a_point(monkeypatch):
+    asked = []
+
+    def counted(product, b, tolerance):
+        asked.append(tolerance)
+        return krylov.gmres(product, b, tolerance)
+
+    monkeypatch.setattr(newton, "gmres", counted)
+    data = synthetic_caliendo_parro(6, 5)
+    tariff = (data.tariff + 0.1).where(data.importer != data.exporter, 0.0)
+    problem = compile_model(hat(caliendo_parro())).bind(data, {"tariff": tariff}, backend="numpy")
+    trace = iterate(problem, problem.start, Options())
+    assert trace.status is Status.SOLVED
+    assert asked[0] == Options().forcing
+    assert asked[-1] == min(asked) == newton._ACCURATE
+    assert full_step(problem, trace.point) < 1e-13
 
 
 def test_work_is_counted():
@@ -244,10 +263,10 @@ def test_lu_is_left_out_where_gmres_gave_the_same_directions(monkeypatch):
     assert not any(options.dense for options in tried)
 
 
-def test_homotopy_is_reached_by_trade_costs_times_ten():
-    found = solve(ree({"trade_cost": abroad(wiod(), 10)}))
+def test_homotopy_is_reached_by_trade_costs_times_eleven():
+    found = solve(ree({"trade_cost": abroad(wiod(), 11)}))
     assert found.provenance["rung"] == "homotopy"
-    expected = oracle.solve(wiod(), "F", shocks=oracle.Shocks(trade_cost=abroad(wiod(), 10).values))
+    expected = oracle.solve(wiod(), "F", shocks=oracle.Shocks(trade_cost=abroad(wiod(), 11).values))
     np.testing.assert_allclose(found["wage"], expected.wage, rtol=1e-9)
     np.testing.assert_allclose(found["real_consumption"], expected.real_consumption, rtol=1e-9)
 

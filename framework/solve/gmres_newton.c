@@ -193,12 +193,8 @@ int newton(Newton *s, double *best) {
         if (h == s->halvings) { memcpy(s->u, old, n * sizeof(double)); return NON_FINITE; }
         s->residual = value;
         if (value < s->residual_bound && s->step < s->step_bound && length == 1.0 && converged) return SOLVED;
-        forcing = s->forcing;
-        if (size > 0) {
-            const double next = 0.9 * (value / size) * (value / size);
-            forcing = fmin(forcing, fmax(1e-12, next));
-        } else forcing = 1e-12;
-        if (value < s->accurate && forcing > s->accurate) forcing = s->accurate;
+        const double next = value < s->accurate || size == 0 ? 0.0 : 0.9 * (value / size) * (value / size);
+        forcing = fmin(s->forcing, fmax(s->accurate, next));
     }
     return NO_CONVERGENCE;
 }

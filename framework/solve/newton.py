@@ -81,7 +81,7 @@ class Options:
     """How one Newton attempt goes about it."""
 
     iterations: int = 50
-    forcing: float = 1e-2  # loosest relative tolerance of a linear solve
+    forcing: float = 0.1  # loosest relative tolerance of a linear solve
     longest: float = np.inf  # longest step, in logs
     dense: bool = False
 
@@ -214,9 +214,13 @@ def _iterate_in_c(problem: Problem, core: CCore, start: Array, options: Options)
 
 
 def _next_forcing(loosest: float, new: float, old: float) -> float:
-    """Relative tolerance of the next linear solve (Eisenstat and Walker 1996, choice 2)."""
-    forcing = min(loosest, max(1e-12, 0.9 * (new / old) ** 2)) if old > 0 else 1e-12
-    return min(forcing, _ACCURATE) if new < _ACCURATE else forcing
+    """Relative tolerance of the next linear solve (Eisenstat and Walker 1996, choice 2).
+
+    What certifies a point is the tightest that is worth its products: a step after it goes as far again.
+    """
+    if new < _ACCURATE or old == 0:
+        return min(loosest, _ACCURATE)
+    return min(loosest, max(_ACCURATE, 0.9 * (new / old) ** 2))
 
 
 def _evaluate(problem: Problem, u: Array, trace: Trace) -> Array:
