@@ -18,7 +18,7 @@ CASES: dict[str, dict[str, float]] = {
     "quota": {"ree_export_ratio": 0.6},
     "price": {"ree_price_ratio": 10.0},
 }
-TECHNOLOGIES = rare_earths().variants["technology"]
+TECHNOLOGIES = rare_earths().compared["technology"]
 
 
 def closed(model: Model, case: str) -> Model:

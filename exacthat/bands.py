@@ -206,7 +206,7 @@ def _evaluated(outcome: Outcome, found: Sequence[xr.Dataset]) -> xr.Dataset:
         base = known[[key for key in known if key in wanted]]
         rows = {key: _values(array, own) for key, array in base.items()}
         parts.append(base.assign({k: (("evaluation", *base[k].dims), rows[k]) for k in base}))
-    out = combine(parts, outcome.cases, list(outcome.model.variants))
+    out = combine(parts, outcome.cases, list(outcome.cases[0].variant))
     if "cushioning_index" in outcome.results:
         out["cushioning_index"] = cushioning_index(out["real_consumption"])
     return out

@@ -63,7 +63,7 @@ def render(outcome: Outcome, plots: list[Plot]) -> str:
             (name, str(results["setting"].values[k]), str(results["setting_in_words"].values[k]))
             for k, name in enumerate(scenarios)
         ],
-        variants=variants_in_words(outcome.model),
+        variants=variants_in_words(outcome.model, outcome.variant_names),
         reading=_reading(outcome),
         cushioning=results["cushioning_index"].attrs["description"] if summary.cushioned(results) else "",
         sentences={name: sentences(results, name) for name in scenarios},

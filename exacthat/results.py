@@ -52,7 +52,7 @@ def assemble(
         ``real_gdp_without_markup`` (`exacthat.ree`). Where the data hold the level of every variable, also the levels
         before and after (`exacthat.levels`). Provenance is in the attributes; ``variant_groups``, ``parameters`` and ``provenance`` are JSON.
     """
-    groups = list(model.variants)
+    groups = list(cases[0].variant)
     names = list(dict.fromkeys(case.scenario for case in cases))
     outcomes = combine([s.outcomes for s in solutions], cases, groups)
     results = outcomes.merge(combine([_certificate(s) for s in solutions], cases, groups))
@@ -82,7 +82,7 @@ def assemble(
             results["real_gdp_without_markup"] = real_gdp_without_markup(results, baseline.data)
     for array in results.data_vars.values():
         array.attrs["long_name"] = long_name(array)
-    results.attrs = _provenance(study, model, solutions, baseline)
+    results.attrs = _provenance(study, model, groups, solutions, baseline)
     return results
 
 
@@ -171,7 +171,7 @@ def _certificate(solution: Solution) -> xr.Dataset:
 
 
 def _provenance(
-    study: Study, model: Model, solutions: Sequence[Solution], baseline: Baseline
+    study: Study, model: Model, groups: Sequence[str], solutions: Sequence[Solution], baseline: Baseline
 ) -> dict[str, Any]:
     """Attributes that say where the results come from."""
     data = {f"data_{k}": str(v) for k, v in baseline.data.attrs.items()}
@@ -185,7 +185,7 @@ def _provenance(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "scenarios": study.source,
         "scenario_file": study.text,
-        "variant_groups": json.dumps(list(model.variants)),
+        "variant_groups": json.dumps(list(groups)),
         "parameters": json.dumps(table, default=str),
         "provenance": json.dumps([s.provenance for s in solutions], default=str),
     }

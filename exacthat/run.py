@@ -47,6 +47,11 @@ class Outcome:
     results: xr.Dataset
     bind: Callable[[Case, xr.Dataset], Problem]
 
+    @property
+    def variant_names(self) -> list[str]:
+        """Names of the variants that were solved."""
+        return list(dict.fromkeys(name for case in self.cases for name in case.variant.values()))
+
 
 def run_scenarios(scenario_file: str | Path, data: str | None = None, *, draws: int = DRAWS) -> xr.Dataset:
     """Solve a scenario file, or the default scenarios of a built-in model.

@@ -135,6 +135,22 @@ class Study(BaseModel):
                 )
         return self.model_copy(update={"scenario": [s for s in self.scenario if s.name in wanted]})
 
+    def with_choices(self, variants: Iterable[str], parameters: Iterable[str]) -> Study:
+        """Return the same study with variants ``GROUP=NAME`` and parameters ``KEY=VALUE`` of the command line.
+
+        A group that is named replaces what the study says of it; it may be named again, to compare.
+        """
+        chosen: dict[str, list[str]] = {}
+        for group, name in _pairs("--variant", variants):
+            chosen.setdefault(group, []).append(name)
+        out, values = self.model_copy(update=chosen), dict(_pairs("--parameter", parameters))
+        if values:
+            table = "".join(f"{key} = {value}\n" for key, value in values.items())
+            given = parse_study(f'model = ""\n[parameters]\n{table}[[scenario]]\nname = "x"\n', "--parameter")
+            out = out.model_copy(update={"parameters": {**self.parameters, **given.parameters}})
+        out._source, out._text = self._source, self._text
+        return out
+
 
 @dataclass(frozen=True)
 class Case:
@@ -189,13 +205,21 @@ def default_study(model: str) -> Study:
     return parse_study(file.read_text(encoding="utf-8"), f"default scenarios of {model}")
 
 
+def _pairs(option: str, settings: Iterable[str]) -> list[tuple[str, str]]:
+    """Settings ``key=value`` of a command-line option."""
+    out = []
+    for setting in settings:
+        key, sign, value = (part.strip() for part in setting.partition("="))
+        if not sign or not key or not value:
+            raise ScenarioError(f"{option} '{setting}' is not of the form key=value.")
+        out.append((key, value))
+    return out
+
+
 def shock_study(model: str, shocks: Iterable[str]) -> Study:
     """Make a study of one scenario from settings ``key=value`` of the command line; values are TOML values."""
     values: dict[str, str] = {}
-    for setting in shocks:
-        key, sign, value = (part.strip() for part in setting.partition("="))
-        if not sign or not key or not value:
-            raise ScenarioError(f"{SHOCK} '{setting}' is not of the form key=value.")
+    for key, value in _pairs(SHOCK, shocks):
         if key in values:
             raise ScenarioError(f"{SHOCK} sets '{key}' twice; give it one value, or a table by label.")
         values[key] = value
@@ -247,7 +271,10 @@ TOP_LEVEL = "A scenario file has: model, data, estimates, inventories, the model
 
 
 def _chosen_variants(study: Study, model: Model) -> dict[str, list[str]]:
-    """Names to solve by variant group: those of the study, else all that the model has."""
+    """Names to solve by variant group: those of the study, else those that the model compares, by default all.
+
+    A group of which the study says nothing and the model compares one name is left at it.
+    """
     for group, names in study.variants.items():
         if group not in model.variants:
             near = did_you_mean(group, [*Study.model_fields, *model.variants])
@@ -265,7 +292,11 @@ def _chosen_variants(study: Study, model: Model) -> dict[str, list[str]]:
             raise ScenarioError(
                 f"{study.where(group)}: name each {group} once, at least one of: {', '.join(known)}."
             )
-    return {group: study.variants.get(group, list(known)) for group, known in model.variants.items()}
+    compared = {group: model.compared.get(group, known) for group, known in model.variants.items()}
+    open_groups = [
+        g for g in compared if g in study.variants or len(compared[g]) > 1 or g not in model.compared
+    ]
+    return {group: study.variants.get(group, compared[group]) for group in open_groups}
 
 
 def _settings(study: Study, number: int, model: Model) -> tuple[dict, dict, dict]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -64,11 +64,12 @@ def _amount(value: float, unit: str) -> str:
     return f"{value:g} ({unit})" if unit else f"{value:g}"
 
 
-def variants_in_words(model: Model) -> dict[str, str]:
-    """Return what each variant of a model means: the first line of what its builder says of itself."""
+def variants_in_words(model: Model, names: Iterable[str]) -> dict[str, str]:
+    """Return what each of the named variants of a model means: the first line of what its builder says of itself."""
+    wanted = set(names)
     return {
         name: (builder.__doc__ or "").strip().partition("\n")[0].rstrip(".")
         for builders in model.variant_builders.values()
         for name, builder in builders.items()
-        if builder.__doc__
+        if builder.__doc__ and name in wanted
     }

@@ -83,6 +83,10 @@ class _Transform:
         out.normalisations, out.variant_builders = [], {}
         changes = {d.symbol: _change(d).symbol for d in self.model.symbols.values()}
         out.swaps = {changes[freed]: changes[fixed] for freed, fixed in self.model.swaps.items()}
+        out.adjustments = {
+            block: replace(a, shifters={changes[v]: changes[s] for v, s in a.shifters.items()})
+            for block, a in self.model.adjustments.items()
+        }
         out.is_hat = True
         out.symbols = self.symbols(out)
         return out

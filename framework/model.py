@@ -64,6 +64,25 @@ class Numeraire:
     redundant: str
 
 
+@dataclass(frozen=True)
+class Adjustment:
+    """Variables that move towards what their equations call for, and why an equilibrium may not be stable.
+
+    Attributes
+    ----------
+    what : str
+        What adjusts, in words.
+    shifters : dict of str to str
+        For each variable that adjusts the exogenous symbol to which it is proportional, others given.
+    fix : str
+        What a user may change where the equilibrium is unstable.
+    """
+
+    what: str
+    shifters: dict[str, str]
+    fix: str = ""
+
+
 @dataclass(repr=False)
 class Model:
     """A structural model declared symbolically.
@@ -92,6 +111,9 @@ class Model:
     normalisations: list[tuple[sp.Expr, sp.Expr]] = field(default_factory=list)
     closures: dict[str, str] = field(default_factory=dict)
     variant_builders: dict[str, dict[str, Builder]] = field(default_factory=dict)
+    dependents: dict[str, Builder] = field(default_factory=dict)
+    compared: dict[str, list[str]] = field(default_factory=dict)
+    adjustments: dict[str, Adjustment] = field(default_factory=dict)
     chosen: dict[str, str] = field(default_factory=dict)
     swaps: dict[str, str] = field(default_factory=dict)
     numeraire_rule: Numeraire | None = None
@@ -252,6 +274,20 @@ class Model:
                 )
         self.numeraire_rule = Numeraire(expr, value, redundant)
 
+    def adjust(self, what: str, shifters: dict[str, str], fix: str = "") -> None:
+        """Declare, in the current block, variables by whose adjustment an equilibrium must be stable. See `Adjustment`.
+
+        A solution in hats is certified only if the largest real part of an eigenvalue of the best responses is below one.
+        """
+        for variable, shifter in shifters.items():
+            if self.declaration(variable).kind is not Kind.VARIABLE:
+                raise ModelError(f"adjust: '{variable}' is not a variable; only a variable can adjust")
+            if self.declaration(shifter).kind is not Kind.EXOGENOUS:
+                raise ModelError(
+                    f"adjust: '{shifter}' is not exogenous; '{variable}' needs a shifter that is"
+                )
+        self.adjustments[self._block] = Adjustment(what, dict(shifters), fix)
+
     # ---- closures and variants -------------------------------------------------------------------
 
     def closure(self, **frees: str) -> None:
@@ -299,6 +335,20 @@ class Model:
         self.variant_builders[group] = {k.replace("_", "-"): b for k, b in builders.items()}
         self._build(group, default)
 
+    def dependent(self, block: str, builder: Builder) -> None:
+        """Declare a block that depends on which variants are chosen; it is declared anew after every choice.
+
+        The builder finds what is declared in `symbols`; it may declare nothing.
+        """
+        self.dependents[block] = builder
+        with self.block(block):
+            builder(self)
+
+    def compare(self, **names: Sequence[str]) -> None:
+        """Name the variants of each given group that a study sets side by side unless it says otherwise."""
+        for group, chosen in names.items():
+            self.compared[group] = list(chosen)
+
     @property
     def variants(self) -> dict[str, list[str]]:
         """Names of the interchangeable blocks by group."""
@@ -319,6 +369,9 @@ class Model:
                 )
             with out._rebuilding(group):
                 out._build(group, name)
+        for block, builder in out.dependents.items() if choice else ():
+            with out._rebuilding(block), out.block(block):
+                builder(out)
         return out
 
     def _build(self, group: str, name: str) -> None:
@@ -346,7 +399,10 @@ class Model:
     def _rebuilding(self, block: str) -> Iterator[None]:
         """Drop a block's equations and the symbols declared in it; what is declared inside takes its place."""
         order = list(self.blocks)
+        if block not in order:  # a variant that declares symbols only
+            order.append(block)
         self.equations = [e for e in self.equations if e.block != block]
+        self.adjustments.pop(block, None)
         for symbol in [s for s, b in self._declared_in.items() if b == block]:
             del self.symbols[symbol], self._declared_in[symbol]
         yield
@@ -355,7 +411,18 @@ class Model:
     def copy(self) -> Model:
         """Return an independent copy; expressions are shared, since they never change."""
         out = copy.copy(self)
-        for attr in ("sets", "symbols", "closures", "swaps", "variant_builders", "chosen", "_declared_in"):
+        for attr in (
+            "sets",
+            "symbols",
+            "closures",
+            "swaps",
+            "variant_builders",
+            "dependents",
+            "compared",
+            "adjustments",
+            "chosen",
+            "_declared_in",
+        ):
             setattr(out, attr, dict(getattr(self, attr)))
         for attr in ("equations", "identities", "normalisations"):
             setattr(out, attr, list(getattr(self, attr)))

@@ -12,6 +12,9 @@ from framework import Model, Solution, compile_model, hat, solve
 from models import rare_earths
 
 TECHNOLOGIES = {"exo": "exogenous", "F": "fixed-effort", "L": "elastic-effort"}
+SCALE = {"M": "mobile-effort", "E": "free-entry"}
+"""Technologies with an effect of market size, by the oracle's name; stable only where phi is small."""
+
 ELEMENTS = {"numeraire_region": "R1"}
 OBSERVED = ("expenditure_share", "expenditure", "gross_output", "final_expenditure", "ree_share")
 
@@ -38,7 +41,10 @@ def primitives(economy: Economy) -> xr.Dataset:
 
 def levels(economy: Economy, technology: str, **shocks: object) -> Solution:
     """Equilibrium in levels at the (changed) primitives."""
-    return solve(system(technology, False).bind(primitives(economy), shocks, ELEMENTS))
+    data = primitives(economy)
+    if technology == "mobile-effort":
+        data["research_effort"] = data["research_effort"].sum("sector")
+    return solve(system(technology, False).bind(data, shocks, ELEMENTS))
 
 
 def baseline(economy: Economy, solution: Solution) -> xr.Dataset:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import xarray as xr
-from levels_of import ELEMENTS, TECHNOLOGIES, system
+from levels_of import ELEMENTS, SCALE, TECHNOLOGIES, system
 from oracles import levels
 from oracles.economies import random_economy
 
@@ -18,13 +18,16 @@ STILL = {"tax": {}, "quota": {"ree_export_ratio": 1.0}, "price": {"ree_price_rat
 
 def compiled(technology: str, kind: str = "tax"):
     """The hats under one technology and one closure of REE policy."""
-    return system(TECHNOLOGIES[technology], True, "" if kind == "tax" else KEYS[kind])
+    return system((TECHNOLOGIES | SCALE)[technology], True, "" if kind == "tax" else KEYS[kind])
 
 
 @cache
 def equilibrium(seed: int, technology: str, tax: float = 0.0, wedges: bool = True) -> levels.Equilibrium:
     """An economy solved by the oracle in levels; the last of its three sectors uses no REE."""
-    economy = random_economy(seed, tariffs=wedges, deficits=wedges, export_tax=tax, ree_sectors=2)
+    drawn = {"tariffs": wedges, "deficits": wedges, "export_tax": tax, "ree_sectors": 2}
+    if technology in SCALE:  # with phi = 1 research would not be stable
+        drawn |= {"variety_productivity": 0.3, "research_elasticity": 0.8}
+    economy = random_economy(seed, **drawn)
     return levels.solve(economy, technology)
 
 

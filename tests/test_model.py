@@ -55,6 +55,9 @@ def state(m: Model) -> tuple:
         dict(m.chosen),
         dict(m.swaps),
         {g: dict(b) for g, b in m.variant_builders.items()},
+        dict(m.dependents),
+        dict(m.compared),
+        dict(m.adjustments),
         m.numeraire_rule,
         dict(m._declared_in),
     )

@@ -86,6 +86,13 @@ def run(
             "trade cost or tariff leaves trade within a region as it is.",
         ),
     ] = None,
+    variant: VariantOption = None,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--parameter", metavar="KEY=VALUE", help="A parameter in place of its default; may be repeated."
+        ),
+    ] = None,
     estimates: Annotated[
         Path | None,
         typer.Option("--estimates", metavar="FILE.nc", help="Estimated parameters; results get bands."),
@@ -113,6 +120,7 @@ def run(
         study = study.model_copy(update={"estimates": str(estimates.resolve())})
     if scenario:
         study = study.only(scenario)
+    study = study.with_choices(variant or [], parameter or [])
     outcome = solve_study(study, data=data, track=progress)
     if outcome.baseline.uncertain:
         outcome = with_bands(outcome, draws=draws, track=progress)
@@ -287,7 +295,7 @@ def _summarise(outcome: Outcome) -> None:
         (dim,) = {*map(str, results[key].dims)} - {*summary.case_dims(results)}
         tables = [summary.table(results, [key], dim, scenario) for scenario in scenarios]
         show_outcome(heading(results[key]), tables)
-    notes = list(variants_in_words(outcome.model).items())
+    notes = list(variants_in_words(outcome.model, outcome.variant_names).items())
     if tables := [t for name in scenarios for t in summary.cushioning(results, name, name)]:
         show_outcome(heading(results["cushioning_index"]), tables)
         notes.append((acronyms("cushioning_index"), results["cushioning_index"].attrs["description"]))

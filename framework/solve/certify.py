@@ -18,6 +18,7 @@ from framework.solve.newton import RESIDUAL_BOUND, STEP_BOUND, Trace, full_step,
 from framework.solve.problem import Problem
 from framework.solve.provenance import provenance
 from framework.solve.registry import Solver, find_solver
+from framework.solve.stability import CHECK, STABLE, best_responses
 from framework.symbols import Kind
 
 IDENTITY_BOUND = 1e-8
@@ -121,6 +122,10 @@ def certify(
             certificate.add("baseline replication", replication, REPLICATION_BOUND)
         if trace.status is Status.SOLVED:
             certificate.add("conditioning, estimated", conditioning(problem, trace.point), CONDITION_BOUND)
+            for about in model.adjustments.values() if model.is_hat else ():
+                found_at = best_responses(problem, trace.point, about)
+                stable = found_at.eigenvalue < STABLE
+                certificate.add(f"{about.what}: {CHECK}", _finite(found_at.eigenvalue), STABLE, stable)
         for name, gap in identity_gaps(problem, trace.point).items():
             certificate.add(f"theorem '{name}'", _finite(gap), IDENTITY_BOUND)
         values = outcomes.variables(problem, trace.point)

@@ -10,6 +10,7 @@ from framework.solution import Certificate, Check, Status
 from framework.solve.accounting import about_budgets, missing_income
 from framework.solve.conditioning import CONDITION_BOUND, conditioning, undetermined
 from framework.solve.diagnose import not_finite
+from framework.solve.stability import CHECK, best_responses
 
 if TYPE_CHECKING:
     from framework.solve.newton import Trace
@@ -66,6 +67,8 @@ def _in_words(problem: Problem, trace: Trace, check: Check, certificate: Certifi
         ]
     if check.name.startswith("conditioning"):
         return [f"  the Jacobian is singular at the solution{_free(problem, trace.point)}"]
+    if check.name.endswith(CHECK):
+        return _unstable(problem, trace, check)
     equations_hold = all(c.passed for c in certificate.checks if c.name.startswith("residual"))
     if about_budgets(problem, check.name) and equations_hold:
         return [
@@ -73,6 +76,18 @@ def _in_words(problem: Problem, trace: Trace, check: Check, certificate: Certifi
             f"  {missing_income(problem)}",
         ]
     return []
+
+
+def _unstable(problem: Problem, trace: Trace, check: Check) -> list[str]:
+    """What is unstable, and where."""
+    adjustments = problem.system.model.adjustments.values()
+    (about,) = (a for a in adjustments if check.name == f"{a.what}: {CHECK}")
+    where = best_responses(problem, trace.point, about).where
+    return [
+        f"  {about.what} is unstable: a small deviation, largest in {where}, calls forth a larger one (largest "
+        f"eigenvalue of the best responses {check.value:.4g}, stable below 1), so that the equilibrium would not be "
+        f"reached{f'; {about.fix}' if about.fix else ''}"
+    ]
 
 
 def _singular_baseline(before: Problem) -> list[str]:

@@ -113,6 +113,32 @@ class Linearised:
         found = self._pull(derivatives.outcome_tangents(names, direction), seeds)
         return {s: found[s] if s in found else np.zeros(self._shape(s)) for s in names}
 
+    def matrix(self, given: Sequence[str], outcomes: Sequence[str]) -> Array:
+        """Derivatives of every entry of some outcomes (rows) to every entry of some data (columns), by symbol.
+
+        One dense factorisation of the Jacobian serves all columns.
+        """
+        derivatives, values = self.problem.system.derivatives, self.problem.bound.values
+        residual, outcome = (
+            derivatives.residual_tangents(given),
+            derivatives.outcome_tangents(outcomes, given),
+        )
+        tapes = self._tape(residual), self._tape(outcome)
+        still = {("direction", s): np.zeros_like(values[s]) for s in given}
+        columns = []
+        for symbol in given:
+            for k in range(values[symbol].size):
+                unit = np.zeros(values[symbol].size)
+                unit[k] = 1.0
+                seeds: dict = {**still, ("direction", symbol): unit.reshape(values[symbol].shape)}
+                moved = -linalg.lu_solve(self._factors, self._flat(self._values(tapes[0], residual, seeds)))
+                for group, where, shape in self.problem.slices():
+                    seeds["direction", group.declaration.symbol] = moved[where].reshape(shape)
+                found = self._values(tapes[1], outcome, seeds)
+                parts = (found[s] if s in found else np.zeros(self._shape(s)) for s in outcomes)
+                columns.append(np.concatenate([np.ravel(part) for part in parts]))
+        return np.column_stack(columns)
+
     def solve(self, b: Array) -> Array:
         """Solve ``J x = b``."""
         jacobian = self._product

@@ -12,6 +12,7 @@ from sympy import KroneckerDelta, Product, Sum
 
 from framework import Model, base
 from models.rare_earths import technology
+from models.rare_earths.labour import production_labour
 from models.rare_earths.outcomes import income_outcomes, sector_outcomes
 
 REE_UNIT = "million USD at the baseline world price"
@@ -30,7 +31,11 @@ def rare_earths() -> Model:
         exogenous=technology.exogenous,
         fixed_effort=technology.fixed_effort,
         elastic_effort=technology.elastic_effort,
+        mobile_effort=technology.mobile_effort,
+        free_entry=technology.free_entry,
     )
+    m.compare(technology=["exogenous", "fixed-effort", "elastic-effort"])
+    m.dependent("labour", production_labour)
     _trade(m)
     _accounts(m)
     _ree_market(m)
@@ -90,7 +95,6 @@ def _declare_data(m: Model, region, sector) -> None:
     m.exogenous(
         "tau", [importer, exporter, sector], "tariff", level=True, lower=-1.0, unit="rate", latex=r"\tau"
     )
-    m.exogenous("L", [region], "labour")
     m.exogenous("R", [region], "ree endowment", observed=True, unit=REE_UNIT)
     m.exogenous(
         "t",

@@ -8,7 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-Technology = Literal["exo", "F", "L", "M"]
+Technology = Literal["exo", "F", "L", "M", "E"]
 
 
 @dataclass(frozen=True)

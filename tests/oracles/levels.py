@@ -56,9 +56,19 @@ class Equilibrium:
 
     @property
     def factor_income(self) -> NDArray:
-        """Return w L + q R + V / beta by region, without tax revenue."""
+        """Return w L + q R + V / beta by region, without tax revenue; L is labour in production."""
         e = self.economy
-        return self.w * e.labour + self.q * e.ree_endowment + self.V.sum(1) / e.variety_elasticity
+        return (
+            self.w * (e.labour - self.research_labour)
+            + self.q * e.ree_endowment
+            + self.V.sum(1) / e.variety_elasticity
+        )
+
+    @property
+    def research_labour(self) -> NDArray:
+        """Return labour hired for research by region: none, or under E what research income pays."""
+        paid = self.V.sum(1) / (self.economy.variety_elasticity * self.w)
+        return paid if self.technology == "E" else 0 * paid
 
     @property
     def exports(self) -> NDArray:
@@ -69,7 +79,7 @@ class Equilibrium:
     @property
     def walras(self) -> NDArray:
         """Return the relative residual of the dropped equation, the labour market of region 0."""
-        return self.l[0].sum() / self.economy.labour[0] - 1
+        return (self.l[0].sum() + self.research_labour[0]) / self.economy.labour[0] - 1
 
 
 def _evaluate(economy: Economy, technology: Technology, policy: Policy, unknowns: NDArray) -> Equilibrium:
@@ -97,7 +107,9 @@ def _evaluate(economy: Economy, technology: Technology, policy: Policy, unknowns
     ree_exports = e.ree_endowment[0] - r[0].sum()
     tariff_revenue = (e.tariff / (1 + e.tariff) * pi * X[:, None, :]).sum((1, 2))
     export_tax_revenue = t * q[0] * ree_exports
-    income = w * e.labour + q * e.ree_endowment + V.sum(1) / e.variety_elasticity + tariff_revenue + e.deficit
+    # Under E research income is the wage of researchers, who are part of the labour force.
+    rent = 0 if technology == "E" else V.sum(1) / e.variety_elasticity
+    income = w * e.labour + q * e.ree_endowment + rent + tariff_revenue + e.deficit
     return Equilibrium(
         economy, technology, unknowns, w, q, qW, P, A_R, A_L, P_R, P_L, c, omega, x, pi, X, G, V, r, l,
         income + np.where(china, export_tax_revenue, 0), t, tariff_revenue, export_tax_revenue, ree_exports,
@@ -126,6 +138,8 @@ def _innovation(eq: Equilibrium) -> tuple[NDArray, NDArray]:
     effort = e.research_effort
     if eq.technology == "M":
         effort = effort.sum(1, keepdims=True) * eq.V / eq.V.sum(1, keepdims=True)
+    if eq.technology == "E":
+        effort = eq.V / (e.variety_elasticity * eq.w[:, None])
     ree = e.ree_research_productivity[:, on] * (eq.omega * effort)[:, on] ** e.research_elasticity
     return ree, e.labour_research_productivity * ((1 - eq.omega) * effort) ** e.research_elasticity
 
@@ -137,7 +151,7 @@ def _residual(eq: Equilibrium, policy: Policy) -> NDArray:
     ree, labour = _innovation(eq)
     spending = e.final_share * eq.I[:, None] + np.einsum("nsk,nk->ns", e.input_share, eq.G)
     blocks = [
-        np.log(eq.l.sum(1) / e.labour)[1:],
+        np.log((eq.l.sum(1) + eq.research_labour) / e.labour)[1:],
         np.log(eq.factor_income.sum() / e.world_factor_income),
         np.log(eq.r.sum() / e.ree_endowment.sum()),
         np.log(eq.P / (e.price_shifter * pull ** (-1 / e.trade_elasticity))),

@@ -1,0 +1,70 @@
+"""Stability of an equilibrium whose variables adjust, one after the other, to what their equations call for.
+
+Let ``ln A = ln eta + ln g(A)``, where ``g`` holds everything else in equilibrium at given ``A``. Then the response of
+``ln A`` to ``ln eta`` is ``(I - B)^-1`` with ``B`` the derivative of the best response ``ln g``. If ``ln A`` moves
+towards its best response, ``d ln A / dt = ln eta + ln g(A) - ln A``, the equilibrium is stable if and only if every
+eigenvalue of ``B`` has a real part below one (in a closed chain of markets: the correspondence principle of Samuelson
+1947). The responses are those of the implicit function theorem at the solution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import linalg
+
+from framework.solve.implicit import Linearised
+from framework.solve.outcomes import variables
+
+if TYPE_CHECKING:
+    from framework.model import Adjustment
+    from framework.solve.problem import Problem
+
+Array = np.ndarray
+STABLE = 1.0  # bound of the largest eigenvalue
+CHECK = "largest eigenvalue of best responses"
+
+
+@dataclass(frozen=True)
+class Responses:
+    """Best responses of what adjusts.
+
+    Attributes
+    ----------
+    eigenvalue : float
+        Largest real part of an eigenvalue of their derivative.
+    where : str
+        Variable and cell with the largest part in it (left times right eigenvector), in words.
+    """
+
+    eigenvalue: float
+    where: str
+
+
+def best_responses(problem: Problem, point: Array, adjustment: Adjustment) -> Responses:
+    """Return the largest eigenvalue of the best responses at a solution of a model in hats."""
+    moving, shifters = list(adjustment.shifters), list(adjustment.shifters.values())
+    levels = variables(problem, point, moving)
+    above = np.concatenate([np.ravel(levels[s]) for s in moving])
+    below = np.concatenate([np.ravel(problem.bound.values[s]) for s in shifters])
+    response = Linearised(problem, point).matrix(shifters, moving) * below / above[:, None]
+    values, left, right = linalg.eig(response, left=True)
+    roots = (1 - 1 / values).real
+    worst = int(np.argmax(roots))
+    part = np.abs(left[:, worst] * right[:, worst])  # what moves, as far as it moves the rest
+    return Responses(float(roots[worst]), _where(problem, moving, levels, part))
+
+
+def _where(problem: Problem, moving: list[str], levels: dict[str, Array], size: Array) -> str:
+    largest, offset = int(np.argmax(size)), 0
+    for symbol in moving:
+        shape = levels[symbol].shape
+        count = int(np.prod(shape, dtype=int))
+        if largest < offset + count:
+            decl = problem.system.model.symbols[symbol]
+            cell = np.unravel_index(largest - offset, shape)
+            return f"'{decl.key}'{problem.bound.at(decl, [int(k) for k in cell])}"
+        offset += count
+    raise AssertionError("a position is in one of the variables")
