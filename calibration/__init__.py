@@ -1,5 +1,6 @@
 """Calibration: from input-output tables and estimates to the labelled baseline that a model starts from."""
 
+from calibration.accounts import baseline_from_flows, baseline_from_shares
 from calibration.baseline import (
     armington_baseline,
     caliendo_parro_baseline,
@@ -29,6 +30,8 @@ __all__ = [
     "aggregate",
     "align",
     "armington_baseline",
+    "baseline_from_flows",
+    "baseline_from_shares",
     "caliendo_parro_baseline",
     "check",
     "check_baseline",

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from scipy.sparse.linalg import LinearOperator, gmres
 
+from calibration.accounts import solve_accounts
 from calibration.consistency import check_baseline
 from calibration.parameters import default_parameters
 from framework.errors import DataError
@@ -160,35 +160,22 @@ def _gravity(rng: np.random.Generator, size: Array, traded: Array) -> Array:
 
 
 def _accounts(draw: _Draw) -> xr.Dataset:
-    """Solve the accounts for expenditure and output: one linear system, without a matrix."""
+    """Solve the accounts for expenditure and output."""
     n, s = draw.final_share.shape
+    spent = solve_accounts(
+        draw.share,
+        draw.tariff,
+        draw.value_added_share,
+        draw.input_share,
+        draw.final_share,
+        draw.deficit,
+        draw.size,
+    )
+    if not (spent > 0).all():
+        raise DataError("the accounts of this synthetic economy have no solution; take another seed")
     net = draw.share / (1 + draw.tariff)
     revenue = 1 - net.sum(1)  # per unit of expenditure
-    claim = draw.size / draw.size.sum()
-
-    def output(spent: Array) -> Array:
-        return np.einsum("nis,ns->is", net, spent)
-
-    def leftover(flat: Array) -> Array:
-        # World value added is given: a shortfall is paid out, and is zero at the solution, by Walras' law.
-        spent = flat.reshape(n, s)
-        made = output(spent)
-        added = (draw.value_added_share * made).sum(1)
-        income = added - claim * added.sum() + (revenue * spent).sum(1)
-        inputs = np.matmul(draw.input_share, made[:, :, None])[:, :, 0]
-        return (spent - draw.final_share * income[:, None] - inputs).ravel()
-
-    given = (draw.final_share * (draw.deficit + draw.size)[:, None]).ravel()
-    operator = LinearOperator((n * s, n * s), matvec=leftover, dtype=float)  # type: ignore[call-arg]
-    spent, rest = given, given - leftover(given)
-    for _ in range(4):  # refined to rounding
-        step, _ = gmres(operator, rest, rtol=1e-10, restart=150, maxiter=20)
-        spent = spent + step
-        rest = given - leftover(spent)
-    if not (spent > 0).all() or np.abs(rest).max() > 1e-12 * spent.max():
-        raise DataError("the accounts of this synthetic economy have no solution; take another seed")
-    spent = spent.reshape(n, s)
-    made = output(spent)
+    made = np.einsum("nis,ns->is", net, spent)
     income = (draw.value_added_share * made).sum(1) + (revenue * spent).sum(1) + draw.deficit
     return xr.Dataset(
         {
