@@ -213,10 +213,9 @@ def _complete(data: xr.Dataset, needed: tuple[str, ...]) -> xr.Dataset:
         pair = data[needed[0]].transpose(*_PAIR)
         data = data.assign(tariff=xr.zeros_like(pair, dtype=float))
     for key in (*needed, "tariff"):
-        if not np.isfinite(data[key]).all():
-            raise DataError(
-                f"'{key}' is not a finite number at {_first(~np.isfinite(data[key]))}; fill the cell"
-            )
+        bad = data[key].copy(data=~np.isfinite(data[key].values))
+        if bad.any():
+            raise DataError(f"'{key}' is not a finite number at {_first(bad)}; fill the cell")
     return data
 
 

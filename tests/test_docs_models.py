@@ -42,3 +42,13 @@ def test_caliendo_parro(tmp_path, monkeypatch):
     assert float(trade.intra_bloc_trade) > 1
     assert (tmp_path / "results" / "results.nc").is_file()
     assert "results.nc" in (FOLDER / "caliendo_parro.md").read_text("utf-8")
+
+
+def test_index(tmp_path, monkeypatch):
+    """One economy in all trade models: gains everywhere, none the same."""
+    monkeypatch.chdir(tmp_path)
+    names = run(FOLDER / "index.md")
+    gains = {name: array - 1 for name, array in names["welfare"].items()}
+    assert set(gains) == {"eaton-kortum", "caliendo-parro", "krugman", "melitz-pareto"}
+    assert all((array > 0).all() for array in gains.values())
+    assert len({round(float(array.sum()), 6) for array in gains.values()}) == len(gains)
