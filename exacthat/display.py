@@ -16,7 +16,7 @@ RATIO = "new/base"
 RATE = "rate"
 """Unit of ad-valorem taxes and tariffs: a fraction of the price, shown in percent."""
 
-ACRONYMS = {"gdp": "GDP", "ree": "REE"}
+ACRONYMS = {"gdp": "GDP", "ree": "REE", "armington": "Armington"}
 
 
 def acronyms(name: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from exacthat.display import is_ratio, number
+from exacthat.display import acronyms, is_ratio, number
 from exacthat.summary import Table, case_dims
 from framework.symbols import Kind
 
@@ -120,7 +120,7 @@ def levels_tables(results: xr.Dataset, scenario: str) -> list[Table]:
 
 def _name(row: dict, dims: list[str]) -> str:
     at = ", ".join(str(row[d]) for d in dims if isinstance(row[d], str))
-    return f"{row['symbol']}{f'[{at}]' if at else ''}  {row['variable'].replace('_', ' ')}"
+    return f"{row['symbol']}{f'[{at}]' if at else ''}  {acronyms(row['variable'])}"
 
 
 def _cell(value: float, digits: int = DIGITS) -> str:

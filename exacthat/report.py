@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 EARLY = ("real_gdp_without_markup",)
 """Outcomes whose tables stand beside the headline outcomes."""
 
+WELFARE = ("utility", "equivalent_variation")
+"""Outcomes of a model with levels that the summary gives in words."""
+
 SECTOR_OUTCOMES = (
     "innovation_bias",
     "gross_output",
@@ -101,6 +104,11 @@ def sentences(results: xr.Dataset, scenario: str) -> list[str]:
             ends.append(f"{summary.cell(float(end))} ({place})")
         unit = "percent" if is_ratio(array) else f"({unit_shown(array)})"
         out.append(f"{long_name(array)} between {ends[0]} and {ends[1]} {unit}".removesuffix(" ()"))
+    for key in WELFARE:
+        if key in results and has_levels(results):
+            value = by_variant(shown(results[key]).sel(scenario=scenario), results)
+            written = ", ".join(f"{summary.cell(float(v))} {v.variant.item()}".strip() for v in value)
+            out.append(f"{long_name(results[key])} {written} ({unit_shown(results[key])})")
     return out
 
 
@@ -196,7 +204,9 @@ def _bands(results: xr.Dataset) -> str:
 
 
 def _scalars(results: xr.Dataset) -> list[Table]:
-    """Return a table for each outcome without further dims: a row for each scenario."""
+    """Return a table for each outcome without further dims: a row for each scenario; none beside levels."""
+    if has_levels(results):
+        return []
     keys = [k for k in summary.keys_over(results) if results[k].dtype.kind == "f"]
     return [summary.scalar_table(results, key) for key in keys]
 

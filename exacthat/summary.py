@@ -11,6 +11,8 @@ import xarray as xr
 from exacthat.display import RESOLUTION, by_variant, heading, number, shown, unit_shown
 
 HEADLINES = ("real_gdp", "real_consumption")
+OF_LEVELS = ("gross_output", "household_consumption", "exports", "imports")
+"""Headlines of a model with levels before and after."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,9 @@ def keys_over(results: xr.Dataset, *dims: str) -> list[str]:
 
 
 def headlines(results: xr.Dataset) -> list[str]:
-    """Outcomes to show first: real GDP and consumption, or else all over the same single dim."""
-    known = [k for k in HEADLINES if k in results]
+    """Outcomes to show first: real GDP and consumption, what stands for them in a SAM, or else all over the same single dim."""
+    levels = any("level_of" in v.attrs for v in results.values())
+    known = [k for k in (OF_LEVELS if levels else HEADLINES) if k in results]
     if known:
         return known
     single = [d for d in results.dims if d not in {*case_dims(results), "check"}]

@@ -106,6 +106,10 @@ def test_command_and_report_show_the_levels(abolition):
     html = (out / "report.html").read_text()
     assert "Z[BRD]  gross output</th>" in html
     assert "tariff rate of 0 percent" in html
+    summary = "household consumption between 1.96 (BRD) and 2.51 (MLK) percent; exports between 12.5 (MLK) and 17.9 (BRD)"
+    assert summary in html
+    assert "utility 2.29 (percent change); equivalent variation 1.14 (SAM unit)." in html
+    assert "Armington composite" in said
     assert "Hosoe, Gasawa and Hashimoto (2010), chapter 6" in html
 
 

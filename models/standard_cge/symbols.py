@@ -11,7 +11,7 @@ PARAMETERS = {
     "alpha": ("consumption share", r"\alpha"),
     "mu": ("government consumption share", r"\mu"),
     "lam": ("investment share", r"\lambda"),
-    "ay": ("composite factor coefficient", "ay"),
+    "ay": ("composite factor coefficient", ""),
     "sigma": ("armington elasticity", r"\sigma"),
     "psi": ("transformation elasticity", r"\psi"),
 }
@@ -74,7 +74,8 @@ def declare(m: Model) -> None:
     m.variable("F", [factor, good], "factor input", unit=QUANTITY, **seen)
     m.variable("X", [good, using], "intermediate input", unit=QUANTITY, **seen)
     for symbol, name in QUANTITIES.items():
-        m.variable(symbol, [good], name, unit=QUANTITY, **seen)
+        latex = f"X^{symbol[1]}" if symbol.startswith("X") else ""
+        m.variable(symbol, [good], name, unit=QUANTITY, latex=latex, **seen)
     m.variable("pf", [factor], "factor price", unit="price", latex="p^f", **seen)
     for symbol, name in PRICES.items():
         m.variable(symbol, [good], name, unit="price", latex=f"p^{symbol[1]}", **seen)
