@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import sympy as sp
 
+from framework.equation import Adjustment, Equation, Numeraire
 from framework.errors import ModelError, did_you_mean
 from framework.printing import Place, show, typed
 from framework.sets import Element, Set, free_indices, is_index
@@ -17,70 +18,6 @@ from framework.symbols import Declaration, Kind, declared_atoms, subscripts, sym
 from framework.validate import check_equation
 
 Builder = Callable[["Model"], None]
-
-
-@dataclass(frozen=True, repr=False)
-class Equation:
-    """One indexed equation.
-
-    Attributes
-    ----------
-    name, block : str
-    lhs, rhs : sympy.Expr
-        Both sides; for a definition `lhs` is the variable defined.
-    defines : bool
-        True for an explicit definition ``lhs := rhs``.
-    total : sympy.Expr or None
-        In a hat model: the baseline value of both sides. Where it is zero the cell is empty and its hat is 1.
-    """
-
-    name: str
-    block: str
-    lhs: sp.Expr
-    rhs: sp.Expr
-    defines: bool
-    total: sp.Expr | None = None
-
-    @property
-    def indices(self) -> tuple[sp.Idx, ...]:
-        """Indices over which the equation holds, in the order of the left side."""
-        if self.defines:
-            return tuple(s for s in subscripts(self.lhs) if is_index(s))
-        return tuple(sorted(free_indices(self.lhs), key=str))
-
-    def __str__(self) -> str:
-        return f"{typed(self.lhs)} {':=' if self.defines else '='} {typed(self.rhs)}"
-
-    def __repr__(self) -> str:
-        return f"<Equation '{self.name}' in block '{self.block}': {self}>"
-
-
-@dataclass(frozen=True)
-class Numeraire:
-    """The expression held fixed, its value, and the block of which one equation is redundant by Walras."""
-
-    expr: sp.Expr
-    value: sp.Expr
-    redundant: str
-
-
-@dataclass(frozen=True)
-class Adjustment:
-    """Variables that move towards what their equations call for, and why an equilibrium may not be stable.
-
-    Attributes
-    ----------
-    what : str
-        What adjusts, in words.
-    shifters : dict of str to str
-        For each variable that adjusts the exogenous symbol to which it is proportional, others given.
-    fix : str
-        What a user may change where the equilibrium is unstable.
-    """
-
-    what: str
-    shifters: dict[str, str]
-    fix: str = ""
 
 
 @dataclass(repr=False)
@@ -405,6 +342,8 @@ class Model:
         self.adjustments.pop(block, None)
         for symbol in [s for s, b in self._declared_in.items() if b == block]:
             del self.symbols[symbol], self._declared_in[symbol]
+        for stated in (self.identities, self.normalisations):  # what was said of symbols that are gone
+            stated[:] = [pair for pair in stated if _symbols_of(*pair) <= self.symbols.keys()]
         yield
         self.equations.sort(key=lambda e: order.index(e.block))
 
@@ -459,6 +398,10 @@ class Model:
         from framework.tables import model_table
 
         return model_table(self)
+
+
+def _symbols_of(*exprs: sp.Expr) -> set[str]:
+    return {symbol_name(a) for expr in exprs for a in declared_atoms(expr)}
 
 
 def _a(kind: Kind) -> str:

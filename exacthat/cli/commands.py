@@ -34,6 +34,13 @@ VariantOption = Annotated[
     ),
 ]
 
+ParameterOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--parameter", metavar="KEY=VALUE", help="A parameter in place of its default; may be repeated."
+    ),
+]
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -87,12 +94,7 @@ def run(
         ),
     ] = None,
     variant: VariantOption = None,
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--parameter", metavar="KEY=VALUE", help="A parameter in place of its default; may be repeated."
-        ),
-    ] = None,
+    parameter: ParameterOption = None,
     estimates: Annotated[
         Path | None,
         typer.Option("--estimates", metavar="FILE.nc", help="Estimated parameters; results get bands."),
