@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from framework import Model
+from models.acemoglu import acemoglu
 from models.armington import armington
 from models.caliendo_parro import caliendo_parro
 from models.eaton_kortum import eaton_kortum
@@ -17,12 +18,14 @@ MODELS: dict[str, Callable[[], Model]] = {
     "caliendo-parro": caliendo_parro,
     "krugman": krugman,
     "melitz-pareto": melitz_pareto,
+    "acemoglu": acemoglu,
     "rare-earths": rare_earths,
     "standard-cge": standard_cge,
 }
 
 __all__ = [
     "MODELS",
+    "acemoglu",
     "armington",
     "caliendo_parro",
     "eaton_kortum",

@@ -1,0 +1,115 @@
+"""Directed technical change in a closed economy, short run and balanced growth.
+
+Acemoglu (2002), "Directed Technical Change", Review of Economic Studies 69, 781-809, sections 3 and 4: two factors L and
+Z, each with an intermediate good made with the machines that complement it; a monopolist for every variety of machine;
+the measures of varieties N_L and N_Z are given in the short run and chosen by profit-seeking research in the long run.
+The elasticity of substitution between the factors is ``sigma = epsilon - (epsilon - 1)*(1 - beta)``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from framework import Model
+
+FACTORS = {"L": "labour", "Z": "skill"}
+
+
+def acemoglu() -> Model:
+    """Declare the model; the final good is the unit of account, and balanced growth is described relative to N_L."""
+    m = Model("acemoglu", "Directed technical change (Acemoglu 2002)")
+    m.parameter("epsilon", [], "substitution elasticity", positive=True, latex=r"\varepsilon")
+    beta = m.parameter(
+        "beta", [], "labour exponent", positive=True, latex=r"\beta", description="of intermediates"
+    )
+    psi = m.exogenous("psi", [], "machine cost", latex=r"\psi")
+    chi = m.variable("chi", [], "machine price", latex=r"\chi")
+    Y = m.variable("Y", [], "output")
+    with m.block("machines"):
+        m.define(chi, psi / (1 - beta))
+    for f, name in FACTORS.items():
+        _sector(m, f, name)
+    exponent = 1 - 1 / m["epsilon"]
+    with m.block("final good"):
+        m.define(Y, sum(m[f"gamma_{f}"] * m[f"Y_{f}"] ** exponent for f in FACTORS) ** (1 / exponent))
+    with m.block("factor prices"):
+        omega = m.variable("omega", [], "relative factor price", latex=r"\omega", description="w_Z/w_L")
+        share = m.variable("s_Z", [], "skill share", observed=True, unit="share of factor income")
+        income = {f: m[f"w_{f}"] * m[f] for f in FACTORS}
+        m.define(omega, m["w_Z"] / m["w_L"])
+        m.define(share, income["Z"] / (income["L"] + income["Z"]))
+    m.identity(m["p_Z"] * m["Y_Z"], share * Y)
+    m.variant(
+        "technology", "short-run", short_run=short_run, lab_equipment=lab_equipment, knowledge=knowledge
+    )
+    return m
+
+
+def _sector(m: Model, f: str, name: str) -> None:
+    """The intermediate good of one factor: machines, output, profit of a variety, factor price, price."""
+    beta, chi, N = m["beta"], m["chi"], m.variable(f"N_{f}", [], f"{name} varieties")
+    H, gamma = (
+        m.exogenous(f, [], name),
+        m.fundamental(f"gamma_{f}", [], f"{name} weight", latex=rf"\gamma_{f}"),
+    )
+    names = {"p": "goods price", "x": "machines", "Y": "goods", "pi": "profit", "w": "wage"}
+    latex = {"pi": r"\pi"}
+    p, x, Y, pi, w = (
+        m.variable(f"{s}_{f}", [], f"{name} {n}", latex=f"{latex.get(s, s)}_{f}") for s, n in names.items()
+    )
+    with m.block(f"{name} goods"):
+        m.define(x, (p / chi) ** (1 / beta) * H)
+        m.define(Y, N * x ** (1 - beta) * H**beta / (1 - beta))
+        m.define(pi, beta * chi * x)  # price less cost, chi - psi, is beta*chi
+        m.define(w, beta / (1 - beta) * p * N * (x / H) ** (1 - beta))
+        m.define(p, gamma * (Y / m["Y"]) ** (-1 / m["epsilon"]))
+
+
+def short_run(m: Model) -> None:
+    """Technology is given."""
+    for f, name in FACTORS.items():
+        given = m.exogenous(f"Nbar_{f}", [], f"{name} varieties given", latex=rf"\bar N_{f}")
+        m.define(m[f"N_{f}"], given)
+
+
+def lab_equipment(m: Model) -> None:
+    """Balanced growth where research uses the final good."""
+    eta_L, eta_Z, r, g = _balanced_growth(m, level=True, lower=0.0)
+    m.equate("free entry, L", eta_L * m["pi_L"], r)
+    m.equate("free entry, Z", eta_Z * m["pi_Z"], r)
+    m.define(g, (r - m["rho"]) / m["theta"])
+
+
+def knowledge(m: Model) -> None:
+    """Balanced growth where scientists build on knowledge of their own field and of the other."""
+    eta_L, eta_Z, r, g = _balanced_growth(m)
+    delta = m.parameter("delta", [], "state dependence", latex=r"\delta")
+    S = m.exogenous("S", [], "scientists")
+    S_L, S_Z = (m.variable(f"S_{f}", [], f"{name} scientists") for f, name in FACTORS.items())
+    own, other = (1 + delta) / 2, (1 - delta) / 2
+    N_L, N_Z = m["N_L"], m["N_Z"]
+    m.equate("research arbitrage", eta_Z * N_Z**delta * m["pi_Z"], eta_L * N_L**delta * m["pi_L"])
+    m.define(S_L, g * N_L / (eta_L * N_L**own * N_Z**other))
+    m.define(S_Z, g * N_Z / (eta_Z * N_Z**own * N_L**other))
+    m.equate("scientists", S, S_L + S_Z)
+    m.identity(S_Z, m["s_Z"] * S)
+    m.define(r, m["rho"] + m["theta"] * g)
+
+
+def _balanced_growth(m: Model, **growth: Any):
+    """Research productivities, interest rate and growth; N_L is the trend, and N_Z adjusts relative to it."""
+    m.parameter("rho", [], "discount rate", latex=r"\rho")
+    m.parameter("theta", [], "relative risk aversion", positive=True, latex=r"\theta")
+    r = m.variable("r", [], "interest rate", observed=True, unit="rate")
+    g = m.variable("g", [], "growth rate", observed=True, unit="rate", **growth)
+    etas = [
+        m.exogenous(f"eta_{f}", [], f"{name} research productivity", latex=rf"\eta_{f}")
+        for f, name in FACTORS.items()
+    ]
+    m.define(m["N_L"], m.exogenous("Nbar_L", [], "labour varieties given", latex=r"\bar N_L"))
+    m.adjust(
+        "direction of technical change",
+        {"N_Z": "eta_Z"},
+        "it is stable where delta*sigma < 1: lower state_dependence",
+    )
+    return *etas, r, g
