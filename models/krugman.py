@@ -4,17 +4,22 @@ Krugman (1980) in the multi-sector form of Costinot and Rodriguez-Clare (2014), 
 of International Economics 4, chapter 4, where a sector is perfectly competitive (``delta`` = 0) or has scale effects
 (``delta`` = 1). The equations are derived here, so none carries a number of theirs.
 
-A firm makes one variety from the input bundle of its region and sector, whose unit cost is ``x``: ``f`` units to
+A firm makes one variety from the input bundle of its region and sector, whose unit cost is ``x``: ``1/e`` units to
 enter, one for each unit of output. Demand has elasticity sigma = 1 + theta, so the price is the markup sigma/theta
-over cost, operating profit is 1/sigma of sales G, and with free entry N f x = G/sigma. The measure of varieties is
-therefore ``N = G / (sigma f x)``, and buyers value variety: N enters demand with the power ``delta``. Constants (f, the
-markup) are in ``lam``. All of G is spent on the bundle. There are no tariffs.
+over cost, operating profit is 1/sigma of sales G, and with free entry N x/e = G/sigma. The measure of varieties is
+therefore ``N = e G / (sigma x)``, and buyers value variety: N enters demand with the power ``delta``. Constants (sigma,
+the markup) are in ``lam``. All of G is spent on the bundle. There are no tariffs.
 """
 
 from __future__ import annotations
 
 from framework import Model
 from models import blocks
+
+STABILITY = (
+    "firms attract firms where sales rise more than one for one with their number, and the industry then closes somewhere: "
+    "ask for a smaller shock, follow the equilibria from the baseline (framework.follow), or lower scale_effect"
+)
 
 
 def krugman() -> Model:
@@ -43,13 +48,17 @@ def declare_entry(m: Model) -> None:
     region, sector = m.sets["region"], m.sets["sector"]
     about = "1 for monopolistic competition with free entry, 0 for perfect competition"
     m.parameter("delta", [sector], "scale effect", latex=r"\delta", lower=0.0, description=about)
+    m.exogenous(
+        "e", [region, sector], "entry efficiency", description="firms founded with a unit of the bundle"
+    )
     m.variable("N", [region, sector], "varieties", description="measure of firms that enter")
 
 
 def entry(m: Model) -> None:
-    """Free entry: firms in proportion to real sales."""
+    """Free entry: firms in proportion to real sales; they come and go with profit, so equilibrium must be stable."""
     (i,), (s,) = m.sets["region"].indices("i"), m.sets["sector"].indices("s")
-    m.define(m["N"][i, s], m["G"][i, s] / m["x"][i, s])
+    m.define(m["N"][i, s], m["e"][i, s] * m["G"][i, s] / m["x"][i, s])
+    m.adjust("entry of firms", {"N": "e"}, STABILITY)
 
 
 def varieties(m: Model, j, s):

@@ -4,7 +4,7 @@ Melitz (2003) with Pareto productivity (Chaney 2008), many sectors and inputs as
 "Trade Theory with Numbers", Handbook of International Economics 4, chapter 4. The equations are derived here, so none
 carries a number of theirs.
 
-Firms of region i and sector s pay F units of the input bundle, of cost ``x_is``, to draw productivity from a Pareto
+Firms of region i and sector s pay 1/e units of the input bundle, of cost ``x_is``, to draw productivity from a Pareto
 distribution with shape ``theta``; demand has elasticity sigma < 1 + theta. To sell in n a firm pays ``f_nis`` units of
 the bundle of the destination, of cost ``x_ns``: destination labour, if there are no inputs. Only firms above a cutoff
 sell, and with the cutoff at zero profit
@@ -12,7 +12,7 @@ sell, and with the cutoff at zero profit
     pi_nis = lam_is N_is (f_nis x_ns / X_ns)**(-eta) (x_is d_nis / P_ns)**(-theta),   eta = theta/(sigma - 1) - 1,
 
 up to constants, which are in ``lam``. Of sales, (sigma - 1)/sigma is variable cost, kappa = eta/(1 + eta + theta) is market
-access, spent in the destination, and the rest is entry, so N_is is proportional to G_is/x_is. ``delta`` = 0 makes a sector
+access, spent in the destination, and the rest is entry, so N_is is proportional to e_is G_is/x_is. ``delta`` = 0 makes a sector
 perfectly competitive; ``eta`` = 0 is Krugman's model. There are no tariffs.
 
 Payments for market access cross borders: ``D`` is the deficit of goods and of these services together.

@@ -10,7 +10,9 @@ from numpy.testing import assert_allclose
 from oracles import closed_forms, firms
 from trade_economy import baseline, costs, primitives, symmetric, systems
 
-from framework import DataError, Problem, Solution, solve
+from calibration import baseline_from_flows
+from calibration.synthetic import synthetic_caliendo_parro
+from framework import DataError, Problem, Solution, SolveError, solve
 from framework.testing import (
     assert_hat_equals_levels,
     assert_homogeneous,
@@ -47,6 +49,9 @@ def everything(name: str, data: xr.Dataset, seed: int) -> dict[str, object]:
         "labour": {"R1": 1.2},
         "deficit": data.deficit * -0.5,
     }
+    if name != "eaton-kortum":
+        founded = rng.uniform(0.9, 1.1, data.entry_efficiency.shape)
+        shocks["entry_efficiency"] = data.entry_efficiency.copy(data=founded)
     if name == "melitz-pareto":
         access = rng.uniform(0.8, 1.2, data.market_access_cost.shape)
         shocks["market_access_cost"] = data.market_access_cost.copy(data=access)
@@ -204,6 +209,7 @@ def test_the_hats_are_ratios_of_equilibria_found_firm_by_firm(name):
     moved = replace(
         economy,
         trade_cost=economy.trade_cost * cost.values,
+        entry=economy.entry / 1.1,
         access=economy.access * 1.3,
         lowest=economy.lowest * technology ** (1 / theta),
         labour=economy.labour * [1.1, 1.0],
@@ -215,6 +221,7 @@ def test_the_hats_are_ratios_of_equilibria_found_firm_by_firm(name):
         "technology": data.technology.copy(data=technology),
         "labour": {"R0": 1.1},
         "deficit": data.deficit * 0.5,
+        "entry_efficiency": 1.1,
     }
     found = solve(bind(name, data, **shocks, **({"market_access_cost": 1.3} if selects else {})))
     pairs = {
@@ -312,7 +319,7 @@ def test_eaton_kortum_is_caliendo_and_parro_without_tariffs_where_inputs_are_wha
 @pytest.mark.parametrize("name", ["krugman", "melitz-pareto"])
 def test_without_scale_effects_monopolistic_competition_is_caliendo_and_parro_without_tariffs(name):
     data = baseline("krugman", 2)
-    shocks = everything("krugman", data, 2)
+    shocks = everything("eaton-kortum", data, 2)
     found = solve(bind(name, data.assign(scale_effect=0.0 * data.scale_effect), **shocks))
     assert_same(found, solve(bind("caliendo-parro", without_tariffs(data), **shocks)))
 
@@ -331,6 +338,35 @@ def test_scale_effects_matter_with_many_sectors():
     with_scale = solve(bind("krugman", data, trade_cost=cost))["real_consumption"]
     without = solve(bind("caliendo-parro", without_tariffs(data), trade_cost=cost))["real_consumption"]
     assert np.abs(with_scale - without).max() > 1e-3
+
+
+# ---- stability -----------------------------------------------------------------------------------
+
+
+def free_entry(sectors: int) -> xr.Dataset:
+    """A synthetic economy with free entry in its first sectors."""
+    economy = synthetic_caliendo_parro(5, 4, seed=4)
+    flows = economy.expenditure_share * economy.expenditure.rename(region="importer")
+    data = baseline_from_flows(flows, economy[["value_added_share", "input_share", "trade_elasticity"]])
+    return data.assign(scale_effect=("sector", np.where(np.arange(4) < sectors, 1.0, 0.0)))
+
+
+def eigenvalue(found: Solution) -> float:
+    (value,) = (c.value for c in found.certificate.checks if "eigenvalue" in c.name)
+    return value
+
+
+def test_an_equilibrium_in_which_firms_attract_firms_is_refused():
+    assert 0.5 < eigenvalue(solve(bind("krugman", free_entry(1)))) < 1
+    words = r"entry of firms is unstable: .* 'varieties' at region=.*, sector=S00[12].*\(framework.follow\)"
+    with pytest.raises(SolveError, match=words):
+        solve(bind("krugman", free_entry(2)))
+
+
+def test_without_scale_effects_entry_is_neutral_and_in_one_sector_it_is_stable():
+    data = baseline("krugman", 0)
+    assert eigenvalue(solve(bind("krugman", data.assign(scale_effect=0 * data.scale_effect)))) < 1e-6
+    assert eigenvalue(solve(bind("krugman", one_sector(0)[1]))) < 1e-6  # labour fixes the measure of firms
 
 
 # ---- messages ------------------------------------------------------------------------------------

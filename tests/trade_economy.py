@@ -33,6 +33,7 @@ def primitives(
     return xr.Dataset(
         {
             "trade_elasticity": ("sector", elasticity),
+            "entry_efficiency": (cell, np.ones((n, s))),
             "scale_effect": ("sector", np.ones(s)),
             "selection_effect": ("sector", rng.uniform(0.2, 0.8, s)),
             "value_added_share": (cell, nu),
