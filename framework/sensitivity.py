@@ -13,6 +13,7 @@ import xarray as xr
 
 from framework.compile.ir import Time
 from framework.errors import DataError, did_you_mean
+from framework.selection import position, variable
 from framework.solution import Solution
 from framework.solve import Problem, outcomes, solve
 from framework.solve.implicit import Linearised
@@ -147,16 +148,6 @@ def given_keys(problem: Problem) -> dict[str, Declaration]:
     }
 
 
-def variable(problem: Problem, key: str) -> Declaration:
-    """The variable of this key."""
-    known = {d.key: d for d in variables_of(problem)}
-    if key not in known:
-        raise DataError(
-            f"model '{problem.system.model.name}' has no variable '{key}'.{did_you_mean(key, known)}"
-        )
-    return known[key]
-
-
 def variables_of(problem: Problem) -> list[Declaration]:
     """Every variable that has a value, in order of declaration."""
     return [d for d in problem.system.model.of_kind(Kind.VARIABLE) if d.symbol in problem.system.outcomes]
@@ -230,17 +221,8 @@ def _weights(problem: Problem, decl: Declaration, where: Where | None, weights: 
             + "}, or weights"
         )
     out = np.zeros([len(names) for names in labels.values()])
-    out[tuple(_position(decl.key, dim, labels[dim], where[dim]) for dim in labels)] = 1.0
+    out[tuple(position(decl.key, dim, labels[dim], where[dim]) for dim in labels)] = 1.0
     return out
-
-
-def _position(key: str, dim: str, names: list, label: object) -> int:
-    if label not in names:
-        raise DataError(
-            f"'{key}': '{label}' is not a {dim} of the data ({', '.join(map(str, names))})."
-            + did_you_mean(str(label), map(str, names))
-        )
-    return names.index(label)
 
 
 def aligned(problem: Problem, decl: Declaration, array: xr.DataArray, what: str) -> Array:
@@ -267,7 +249,7 @@ def _direction(problem: Problem, key: str, named: Mapping[str, Declaration], giv
     elif isinstance(given, Mapping) and len(decl.dims) == 1:
         names, change = problem.bound.labels[decl.roots[0]], np.zeros(value.shape)
         for label, number in given.items():
-            change[_position(key, decl.dim_names[0], names, label)] = number
+            change[position(key, decl.dim_names[0], names, label)] = number
     elif isinstance(given, (int, float)) and np.isfinite(given):
         change = np.full(value.shape, float(given))
     else:

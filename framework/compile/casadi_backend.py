@@ -19,11 +19,9 @@ from scipy.sparse import csc_matrix
 
 from framework.compile.ir import Node
 from framework.compile.numpy_backend import Program
-from framework.errors import DataError, did_you_mean
-from framework.symbols import Declaration, Kind
+from framework.selection import Picked, Selection, chosen_inputs, chosen_outcomes
 
 if TYPE_CHECKING:
-    from framework.compile.system import System
     from framework.solve.problem import Problem
 
 Operand = tuple[Node, tuple[int, ...]]
@@ -52,37 +50,38 @@ _UNARY: dict[str, Callable[[ca.MX], ca.MX]] = {
 }
 
 
-def casadi_function(
-    problem: Problem, parameters: Sequence[str] = (), outcomes: Sequence[str] = ()
-) -> ca.Function:
-    """Return the residual, and outcomes, of a problem as a function that CasADi can differentiate and embed.
+def casadi_function(problem: Problem, parameters: Picked = (), outcomes: Picked = ()) -> ca.Function:
+    """Return the residual, and outcomes, of a problem as expressions that CasADi can differentiate as often as it likes.
 
     Parameters
     ----------
     problem : Problem
         From ``compile_model(model).bind(data, shocks)``.
-    parameters : sequence of str
-        Keys of shocks or data that stay symbolic, such as ``"export_tax"`` or ``"trade_elasticity"``. A key
-        that names both a baseline and its new value means the new value. All else has the value it is bound to.
-    outcomes : sequence of str
-        Keys of variables to return as well, such as ``"real_consumption"``.
+    parameters : sequence of str, or mapping of str to mapping
+        Keys of shocks or data that stay symbolic, such as ``"export_tax"`` or ``"trade_elasticity"``, or parts of them
+        by label: ``{"tariff": {"importer": "USA", "exporter": ["CHN", "JPN"]}}``. A key that names both a baseline and
+        its new value means the new value. All else has the value it is bound to.
+    outcomes : sequence of str, or mapping of str to mapping
+        Keys of variables to return as well, such as ``"real_consumption"``, whole or in part.
 
     Returns
     -------
     casadi.Function
         ``(u, *parameters) -> (residual, *outcomes)``, named by key. `u` is laid out as in
-        ``problem.residual``; the others are columns in C order of their declared dims.
+        ``problem.residual``; the others are columns in C order of their declared dims, labels in the order in which
+        they were given.
 
     Raises
     ------
     DataError
-        If the model reads no input, or has no variable, of a given key.
+        If the model reads no input, or has no variable, of a given key, or the data have no such label.
 
     Notes
     -----
     Values given to a symbolic parameter are not checked: neither their domain nor the stability of loops.
     At thousands of unknowns ask for products (``casadi.jtimes``) and not for the Jacobian: it is nearly dense,
-    and CasADi builds it column by column.
+    and CasADi builds it column by column. `Problem.casadi_callback` is the same function with first derivatives only,
+    evaluated by the back end of the problem; `Problem.casadi_equilibrium` has solved it.
 
     Examples
     --------
@@ -93,40 +92,30 @@ def casadi_function(
     CasADi differentiates ``equilibrium`` by the implicit function theorem, so it can stand inside an optimisation.
     """
     system = problem.system
-    held = [_input(system, key) for key in parameters]
-    reported = [system.outcomes[_variable(system, key).symbol] for key in outcomes]
+    held, reported = chosen_inputs(problem, parameters), chosen_outcomes(problem, outcomes)
     residuals = [group.residual for group in system.groups]
+    values = {key: system.outcomes[s.symbol] for key, s in reported.items()}
     u = ca.MX.sym("u", problem.size)
-    p = [ca.MX.sym(d.key, prod(problem.sizes[r] for r in d.roots)) for d in held]
-    given = {("data", d.symbol): symbol for d, symbol in zip(held, p, strict=True)}
+    p = {key: ca.MX.sym(key, s.cells.size) for key, s in held.items()}
+    given = {("data", s.symbol): _whole(problem, s, p[key]) for key, s in held.items()}
     parts = ca.vertsplit(u, problem.offsets.tolist())
     given |= {group.unknown.attr: part for group, part in zip(system.groups, parts, strict=True)}
-    tape = Tape(problem.program_of([*residuals, *reported]), given)
-    out = [ca.vertcat(*(tape[node] for node in residuals)), *(tape[node] for node in reported)]
+    tape = Tape(problem.program_of([*residuals, *values.values()]), given)
+    shown = [tape[values[key]][s.cells] for key, s in reported.items()]
+    out = [ca.vertcat(*(tape[node] for node in residuals)), *shown]
     name = ca.Function.fix_name(system.model.name)
-    return ca.Function(name, [u, *p], out, ["u", *parameters], ["residual", *outcomes])
+    return ca.Function(name, [u, *p.values()], out, ["u", *p], ["residual", *reported])
 
 
-def _input(system: System, key: str) -> Declaration:
-    model = system.model
-    found = [d for d in system.inputs if d.key == key]
-    if key in {model.symbols[s].key for s in model.swaps if s in model.symbols}:
-        raise DataError(
-            f"'{key}' is a variable in this closure of model '{model.name}'; ask for it as an outcome"
-        )
-    if not found:
-        raise DataError(
-            f"model '{model.name}' reads no input '{key}' that could stay symbolic."
-            + did_you_mean(key, (d.key for d in system.inputs))
-        )
-    return next((d for d in found if d.kind is Kind.EXOGENOUS), found[0])
-
-
-def _variable(system: System, key: str) -> Declaration:
-    known = {d.key: d for d in system.model.of_kind(Kind.VARIABLE) if d.symbol in system.outcomes}
-    if key not in known:
-        raise DataError(f"model '{system.model.name}' has no variable '{key}'.{did_you_mean(key, known)}")
-    return known[key]
+def _whole(problem: Problem, chosen: Selection, symbol: ca.MX) -> ca.MX:
+    """All cells of an input as a column: those that were chosen symbolic, the others as they are bound."""
+    if chosen.is_whole:
+        return symbol
+    cells, rest = chosen.cells, np.array(problem.bound.values[chosen.symbol], dtype=float).ravel()
+    rest[cells] = 0.0
+    shape = rest.size, cells.size
+    placed = csc_matrix((np.ones(cells.size), (cells, np.arange(cells.size))), shape)
+    return ca.MX(ca.DM(rest)) + ca.mtimes(ca.DM(placed), symbol)
 
 
 class Tape:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from framework.compile.adjoint import Adjoint, cotangent
 from framework.compile.batch import batched
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 RESIDUAL = "residual"  # cotangents are named by (RESIDUAL or OUTCOME, symbol)
 OUTCOME = "outcome"
-Kept = tuple[tuple[str, Node], ...]
+Kept = tuple[tuple[Any, Node], ...]
 
 
 class Derivatives:
@@ -80,12 +80,26 @@ class Derivatives:
         nodes = {s: self._system.outcomes[s] for s in outcomes}
         return self._tangent("outcomes", nodes, tuple(sorted(moving)), unknowns=True)
 
+    def tangents(self, outcomes: Sequence[str], moving: Iterable[str]) -> Kept:
+        """Derivatives of residuals and outcomes while data and unknowns move; named as cotangents are."""
+        return self._tangent("all", self.named(outcomes), tuple(sorted(moving)), unknowns=True)
+
+    def adjoints(self, outcomes: Sequence[str], data: Iterable[str]) -> Kept:
+        """Derivatives of weighted outcomes and weighted residuals to the unknowns and some data, by symbol."""
+        wanted = {s: self.data[s] for s in sorted(data)}
+        return self._adjoint(tuple(outcomes), True, self.unknowns | wanted)
+
+    def named(self, outcomes: Iterable[str]) -> dict[tuple[str, str], Node]:
+        """Node of every residual and of some outcomes, named as cotangents are."""
+        named = {(RESIDUAL, s): node for s, node in self.residuals.items()}
+        return named | {(OUTCOME, s): self._system.outcomes[s] for s in outcomes}
+
     def condition_tangents(self, moving: Iterable[str]) -> Kept:
         """Derivative of the gap of each condition on baseline data, by position."""
         nodes = {str(k): c.gap.node for k, c in enumerate(self._system.conditions)}
         return self._tangent("conditions", nodes, tuple(sorted(moving)), unknowns=False)
 
-    def _tangent(self, what: str, nodes: dict[str, Node], moving: tuple[str, ...], unknowns: bool) -> Kept:
+    def _tangent(self, what: str, nodes: Mapping[Any, Node], moving: tuple[str, ...], unknowns: bool) -> Kept:
         key = what, tuple(nodes), moving
         if key not in self._forward:
             inputs = {s: self.data[s] for s in moving} | (self.unknowns if unknowns else {})

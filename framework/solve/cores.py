@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from math import prod
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from framework.compile.c_backend import Compiled, compile_roots
+from framework.compile.c_backend import Compiled, CProgram, compile_roots
 from framework.compile.ir import Node, Time
 from framework.errors import CompilerError, DataError, did_you_mean
 
 if TYPE_CHECKING:
+    from framework.compile.numpy_backend import Program
     from framework.compile.system import System
     from framework.solve.problem import Problem
 
@@ -91,6 +92,30 @@ def compiled(system: System) -> Compiled:
     products = tuple(g.product for g in system.groups if g.product is not None)
     walras = () if system.walras is None else (system.walras,)
     return compile_roots((*(g.residual for g in system.groups), *walras), products, newton=True)
+
+
+def tape_of(
+    problem: Problem, values: Sequence[Node], products: Sequence[Node], *, compiled: bool = False
+) -> Program | CProgram:
+    """Other nodes of a problem, with its data loaded and its prelude run, evaluated by what evaluates the problem.
+
+    Parameters
+    ----------
+    compiled : bool
+        Compile them where the problem is evaluated by C. By default they are if C was asked for, or is there already.
+    """
+    if problem.core.name != "c" or not (values or products):
+        return problem.program_of(values, products)
+    made = compile_roots(tuple(values), tuple(products))
+    if not (compiled or problem.backend == "c" or made.is_built):
+        return problem.program_of(values, products)
+    tape = made.program(problem.sizes, problem.bound.positions)
+    for name in tape.inputs:
+        kind, symbol = name  # type: ignore[misc]
+        if kind == "data":
+            tape.set(name, problem.bound.values[symbol])
+    tape.run(tape.steps[Time.PRELUDE])
+    return tape
 
 
 def _c_if_it_pays(problem: Problem) -> CCore | None:

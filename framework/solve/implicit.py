@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import linalg
 
-from framework.compile.c_backend import CProgram, compile_roots
 from framework.compile.derivatives import OUTCOME, RESIDUAL, Kept
 from framework.compile.ir import Time
 from framework.errors import SolveError
 from framework.solution import Status
+from framework.solve.cores import tape_of
 from framework.solve.krylov import gmres
 from framework.solve.newton import DENSE, Trace, paired_signs
 
 if TYPE_CHECKING:
+    from framework.compile.c_backend import CProgram
     from framework.compile.numpy_backend import Program
     from framework.solve.problem import Problem
 
@@ -197,21 +198,9 @@ class Linearised:
         return linalg.lu_factor(np.column_stack([self._product(e) for e in np.eye(self.problem.size)]))
 
     def _tape(self, nodes: Kept) -> Program | CProgram:
-        """The nodes as products, at the point: generated C where the problem is, if it was asked for or is there."""
-        problem, roots = self.problem, tuple(node for _, node in nodes)
-        tape: Program | CProgram | None = None
-        if problem.core.name == "c" and roots:
-            made = compile_roots((), roots)
-            if problem.backend == "c" or made.is_built:
-                tape = made.program(problem.sizes, problem.bound.positions)
-                for name in tape.inputs:
-                    if name[0] == "data":  # type: ignore[index]
-                        tape.set(name, problem.bound.values[name[1]])  # type: ignore[index]
-                tape.run(tape.steps[Time.PRELUDE])
-        tape = problem.program_of([], roots) if tape is None else tape
-        for group, where, shape in problem.slices():
-            if group.unknown.attr in tape.inputs:
-                tape.set(group.unknown.attr, self.point[where].reshape(shape))
+        """The nodes as products, at the point."""
+        tape = tape_of(self.problem, [], [node for _, node in nodes])
+        self.problem.set_unknowns(tape, self.point)
         with np.errstate(all="ignore"):
             tape.run(tape.steps[Time.STATE])
             tape.run(tape.linear_steps)

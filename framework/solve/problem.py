@@ -15,6 +15,7 @@ from framework.binding import Bound
 from framework.compile.ir import Node, Time
 from framework.compile.numpy_backend import Program, program
 from framework.errors import DataError
+from framework.selection import Picked
 from framework.solve import outcomes
 from framework.solve.balance import check_baseline_conditions
 from framework.solve.cores import make_core
@@ -23,6 +24,7 @@ from framework.solve.diagnose import unstable_loop
 if TYPE_CHECKING:
     import casadi
 
+    from framework.compile.c_backend import CProgram
     from framework.compile.system import Group, System
 
 Array = np.ndarray
@@ -84,13 +86,23 @@ class Problem:
             out.run(out.steps[Time.STATE])
         return out
 
-    def casadi_function(
-        self, parameters: Sequence[str] = (), outcomes: Sequence[str] = ()
-    ) -> casadi.Function:
-        """Return ``(u, *parameters) -> (residual, *outcomes)``; see `framework.compile.casadi_backend`."""
+    def casadi_function(self, parameters: Picked = (), outcomes: Picked = ()) -> casadi.Function:
+        """Return ``(u, *parameters) -> (residual, *outcomes)`` as expressions; see `framework.compile.casadi_backend`."""
         from framework.compile.casadi_backend import casadi_function  # casadi is slow to import
 
         return casadi_function(self, parameters, outcomes)
+
+    def casadi_callback(self, parameters: Picked = (), outcomes: Picked = ()) -> casadi.Function:
+        """Return the same function, evaluated by the back end of the problem; see `framework.solve.embedding`."""
+        from framework.solve.embedding import casadi_callback
+
+        return casadi_callback(self, parameters, outcomes)
+
+    def casadi_equilibrium(self, parameters: Picked, outcomes: Picked) -> casadi.Function:
+        """Return ``(*parameters) -> (*outcomes)`` at certified solutions; see `framework.solve.embedding`."""
+        from framework.solve.embedding import casadi_equilibrium
+
+        return casadi_equilibrium(self, parameters, outcomes)
 
     def _start(self, group: Group, shape: tuple[int, ...]) -> Array:
         start = self.bound.starts.get(group.declaration.symbol)
@@ -130,7 +142,7 @@ class Problem:
         """Residuals of all groups at `u`; shape (size,)."""
         return self.core.residual(u)
 
-    def set_unknowns(self, target: Program, u: Array) -> None:
+    def set_unknowns(self, target: Program | CProgram, u: Array) -> None:
         """Give a program its unknowns."""
         for group, where, shape in self.slices():
             if group.unknown.attr in target.inputs:

@@ -1,0 +1,343 @@
+"""A problem inside a user's own CasADi problem, evaluated by our back end: its residual, and its equilibrium.
+
+Three functions do it, all with inputs and outputs named by key:
+
+- `Problem.casadi_function` is an expression: second derivatives, so IPOPT may use the exact Hessian. Best for hundreds of
+  unknowns.
+- `Problem.casadi_callback` is the same function evaluated by generated C (or numpy), with first derivatives from our own
+  products and adjoints: many times faster where there are thousands.
+- `Problem.casadi_equilibrium` has solved the system: outcomes as a function of parameters, with derivatives by the
+  implicit function theorem. An optimisation over a few policies then has these policies as its only variables and no
+  constraints, at any size of the model. It is our solver with its certificate and not a CasADi rootfinder, whose dense
+  Jacobian costs more than the whole solve and which certifies nothing.
+
+The functions keep what they need alive. They are not thread-safe: no two threads may evaluate functions of one problem
+at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import casadi as ca
+import numpy as np
+import xarray as xr
+from scipy.sparse import csc_matrix
+
+from framework.binding import Reader
+from framework.compile.casadi_callback import Arrays, as_casadi
+from framework.compile.derivatives import OUTCOME, RESIDUAL, Kept
+from framework.compile.ir import Node, Time
+from framework.compile.pattern import block, ties
+from framework.errors import DataError
+from framework.selection import Picked, Selection, chosen_inputs, chosen_outcomes
+from framework.solve.cores import tape_of
+from framework.solve.implicit import Linearised
+from framework.symbols import Kind
+
+if TYPE_CHECKING:
+    from framework.solve.problem import Problem
+
+Array = np.ndarray
+
+
+def casadi_callback(problem: Problem, parameters: Picked = (), outcomes: Picked = ()) -> ca.Function:
+    """Return the residual, and outcomes, of a problem as a function that our own back end evaluates.
+
+    Parameters
+    ----------
+    problem : Problem
+        Bind it with ``backend="c"`` for generated C.
+    parameters, outcomes : sequence of str, or mapping of str to mapping
+        As for `Problem.casadi_function`.
+
+    Returns
+    -------
+    casadi.Function
+        ``(u, *parameters) -> (residual, *outcomes)``: inputs, outputs and values are those of
+        ``problem.casadi_function(parameters, outcomes)``. It has first derivatives only: the Jacobian with its sparsity
+        pattern, products with it and with its transpose.
+
+    Raises
+    ------
+    DataError
+        If the model reads no input, or has no variable, of a given key, or the data have no such label.
+    CompilerError
+        If the problem was bound with ``backend="c"`` and the compiler fails.
+
+    Notes
+    -----
+    Use ``f.jacobian()`` or ``f.factory(...)``, which ask for the whole Jacobian, and not
+    ``casadi.jacobian(f(u), u)``, which builds it from products with coloured directions.
+    Values given to a parameter are not checked: neither their domain nor the stability of loops.
+    """
+    smooth = _Core(problem, chosen_inputs(problem, parameters), chosen_outcomes(problem, outcomes))
+    return as_casadi(ca.Function.fix_name(problem.system.model.name), smooth)
+
+
+def casadi_equilibrium(problem: Problem, parameters: Picked, outcomes: Picked) -> ca.Function:
+    """Return outcomes at the equilibrium as a function of parameters.
+
+    Parameters
+    ----------
+    problem : Problem
+    parameters, outcomes : sequence of str, or mapping of str to mapping
+        As for `Problem.casadi_function`; at least one of each.
+
+    Returns
+    -------
+    casadi.Function
+        ``(*parameters) -> (*outcomes)``. Every evaluation is a certified `solve` from the baseline, so that the value
+        does not depend on what was evaluated before; the last solution is kept for its derivatives. First derivatives
+        are exact, by one linear solve for each entry of the parameters or of the outcomes, whichever are fewer.
+
+    Raises
+    ------
+    DataError
+        If the model reads no input, or has no variable, of a given key, or the data have no such label.
+
+    Notes
+    -----
+    A value out of its domain, or at which no equilibrium is certified, fails the evaluation with the message of
+    `bind` or `solve`. IPOPT then prints it and tries a shorter step.
+
+    Examples
+    --------
+    >>> welfare = problem.casadi_equilibrium(  # doctest: +SKIP
+    ...     {"tariff": {"importer": "USA"}}, {"real_consumption": {"region": "USA"}})
+    """
+    held, shown = chosen_inputs(problem, parameters), chosen_outcomes(problem, outcomes)
+    if not held or not shown:
+        raise DataError("an equilibrium as a function needs at least one parameter and one outcome")
+    return as_casadi(
+        ca.Function.fix_name(f"{problem.system.model.name}_equilibrium"), _Equilibrium(problem, held, shown)
+    )
+
+
+# ---- the core ------------------------------------------------------------------------------------
+
+
+class _Core:
+    """Residuals and outcomes as a map of unknowns and parameters."""
+
+    def __init__(
+        self, problem: Problem, parameters: Mapping[str, Selection], outcomes: Mapping[str, Selection]
+    ) -> None:
+        self.problem = problem
+        self._parameters, self._outcomes = list(parameters.values()), list(outcomes.values())
+        self.inputs = {"u": problem.size} | {k: s.cells.size for k, s in parameters.items()}
+        self.outputs = {"residual": problem.size} | {k: s.cells.size for k, s in outcomes.items()}
+        self._symbols = [s.symbol for s in self._outcomes]
+        self._patterns: dict[tuple[int, int], ca.Sparsity] = {}
+
+    def value(self, at: Arrays) -> Arrays:
+        """Residuals and outcomes."""
+        self._value.move(at)
+        return self._split({name: self._value.program[node] for name, node in self._nodes.items()})
+
+    def forward(self, at: Arrays, directions: Arrays) -> Arrays:
+        """Products of the Jacobian with k directions."""
+        self._forward.move(at)
+        out = []
+        for k in range(directions[0].shape[1]):
+            u, *moved = (d[:, k] for d in directions)
+            seeds = {("direction", s): part for s, part in self._by_group(u).items()}
+            for chosen, d in zip(self._parameters, moved, strict=True):
+                seeds["direction", chosen.symbol] = chosen.into(np.zeros(chosen.shape), d)
+            out.append(self._split(self._forward.product(seeds)))
+        return [np.column_stack(columns) for columns in zip(*out, strict=True)]
+
+    def reverse(self, at: Arrays, weights: Arrays) -> Arrays:
+        """Products of the transposed Jacobian with k weights."""
+        self._reverse.move(at)
+        out = []
+        for k in range(weights[0].shape[1]):
+            f, *rest = (w[:, k] for w in weights)
+            seeds = {("cotangent", (RESIDUAL, s)): part for s, part in self._by_group(f).items()}
+            for chosen, w in zip(self._outcomes, rest, strict=True):
+                seeds["cotangent", (OUTCOME, chosen.symbol)] = chosen.into(np.zeros(chosen.shape), w)
+            found = self._reverse.product(seeds)
+            u = np.zeros(self.problem.size)
+            for group, where, _ in self.problem.slices():
+                if group.declaration.symbol in found:
+                    u[where] = found[group.declaration.symbol].ravel()
+            whole = [(p, found.get(p.symbol, np.zeros(p.shape))) for p in self._parameters]
+            out.append([u, *(p.of(v) for p, v in whole)])
+        return [np.column_stack(columns) for columns in zip(*out, strict=True)]
+
+    def pattern(self, output: int, input: int) -> ca.Sparsity:
+        """Entries that may differ from zero whatever the data."""
+        if (output, input) not in self._patterns:
+            derivatives, system = self.problem.system.derivatives, self.problem.system
+            results = [*derivatives.residuals.values()]
+            if output:
+                results = [system.outcomes[self._outcomes[output - 1].symbol]]
+            given = [*derivatives.unknowns.values()]
+            if input:
+                given = [derivatives.data[self._parameters[input - 1].symbol]]
+            columns = []
+            for source in given:
+                found = ties(results, source)
+                columns.append(np.vstack([block(r, source, self.problem.sizes, found) for r in results]))
+            matrix = np.hstack(columns)
+            matrix = matrix[self._outcomes[output - 1].cells] if output else matrix
+            matrix = matrix[:, self._parameters[input - 1].cells] if input else matrix
+            stored = csc_matrix(matrix)
+            self._patterns[output, input] = ca.Sparsity(
+                matrix.shape[0], matrix.shape[1], stored.indptr, stored.indices
+            )
+        return self._patterns[output, input]
+
+    @property
+    def _nodes(self) -> dict[Any, Node]:
+        return self.problem.system.derivatives.named(self._symbols)
+
+    @cached_property
+    def _value(self) -> _Tape:
+        return _Tape(self.problem, self._parameters, list(self._nodes.values()), ())
+
+    @cached_property
+    def _forward(self) -> _Tape:
+        moving = [s.symbol for s in self._parameters]
+        kept = self.problem.system.derivatives.tangents(self._symbols, moving)
+        return _Tape(self.problem, self._parameters, [], kept)
+
+    @cached_property
+    def _reverse(self) -> _Tape:
+        moving = [s.symbol for s in self._parameters]
+        kept = self.problem.system.derivatives.adjoints(self._symbols, moving)
+        return _Tape(self.problem, self._parameters, [], kept)
+
+    def _by_group(self, flat: Array) -> dict[str, Array]:
+        return {g.declaration.symbol: flat[where].reshape(shape) for g, where, shape in self.problem.slices()}
+
+    def _split(self, named: Mapping[Any, Array]) -> list[Array]:
+        """Values by name as the residual, and the chosen cells of the outcomes; zero where there is none."""
+        residual = np.zeros(self.problem.size)
+        for group, where, shape in self.problem.slices():
+            name = RESIDUAL, group.declaration.symbol
+            if name in named:
+                residual[where].reshape(shape)[...] = named[name]
+        found = [(s, named.get((OUTCOME, s.symbol), np.zeros(()))) for s in self._outcomes]
+        return [residual, *(s.of(np.broadcast_to(v, s.shape)) for s, v in found)]
+
+
+class _Tape:
+    """A program of the problem's back end, with its own unknowns and parameters."""
+
+    def __init__(
+        self, problem: Problem, parameters: Sequence[Selection], values: Sequence[Node], products: Kept
+    ) -> None:
+        self._problem, self._parameters, self._products = problem, parameters, products
+        self.program = tape_of(problem, values, [node for _, node in products], compiled=True)
+        self._last = [s.of(problem.bound.values[s.symbol]) for s in parameters]
+
+    def move(self, at: Arrays) -> None:
+        """Go to a point: everything that does not depend on a direction is evaluated there."""
+        u, *parameters = (np.array(a) for a in at)  # CasADi's memory is ours for one call only
+        program = self.program
+        with np.errstate(all="ignore"):  # a trial point may leave the domain; CasADi looks at the values
+            if any(not np.array_equal(a, b) for a, b in zip(parameters, self._last, strict=True)):
+                for chosen, value in zip(self._parameters, parameters, strict=True):
+                    if (name := ("data", chosen.symbol)) in program.inputs:
+                        program.set(name, chosen.into(self._problem.bound.values[chosen.symbol], value))
+                program.run(program.steps[Time.PRELUDE])
+                self._last = parameters
+            self._problem.set_unknowns(program, u)
+            program.run(program.steps[Time.STATE])
+            if self._products:
+                program.run(program.linear_steps)
+
+    def product(self, seeds: Mapping[Any, Array]) -> dict[Any, Array]:
+        """Derivatives by name."""
+        program = self.program
+        for name, value in seeds.items():
+            if name in program.inputs:
+                program.set(name, value)
+        with np.errstate(all="ignore"):
+            program.run(program.steps[Time.TANGENT])
+        sizes = program.sizes
+        return {
+            name: np.array(np.broadcast_to(program[node], [sizes[r] for r in node.shape_axes]))
+            for name, node in self._products
+        }
+
+
+# ---- the equilibrium -----------------------------------------------------------------------------
+
+
+class _Equilibrium:
+    """Outcomes at certified solutions as a map of parameters."""
+
+    def __init__(
+        self, problem: Problem, parameters: Mapping[str, Selection], outcomes: Mapping[str, Selection]
+    ) -> None:
+        self.problem, self._parameters, self._outcomes = problem, parameters, outcomes
+        self.inputs = {k: s.cells.size for k, s in parameters.items()}
+        self.outputs = {k: s.cells.size for k, s in outcomes.items()}
+        self._last: tuple[list[Array], Linearised, list[Array]] | None = None
+
+    def value(self, at: Arrays) -> Arrays:
+        """Outcomes."""
+        return self._solved(at)[1]
+
+    def forward(self, at: Arrays, directions: Arrays) -> Arrays:
+        """Derivatives of outcomes in k directions, by one linear solve each."""
+        linearised, symbols = self._solved(at)[0], [s.symbol for s in self._outcomes.values()]
+        out = []
+        for k in range(directions[0].shape[1]):
+            pairs = zip(self._parameters.values(), directions, strict=True)
+            found = linearised.move({s.symbol: s.into(np.zeros(s.shape), d[:, k]) for s, d in pairs}, symbols)
+            out.append([s.of(found[s.symbol]) for s in self._outcomes.values()])
+        return [np.column_stack(columns) for columns in zip(*out, strict=True)]
+
+    def reverse(self, at: Arrays, weights: Arrays) -> Arrays:
+        """Derivatives of k weighted sums of outcomes, by one transposed linear solve each."""
+        linearised, out = self._solved(at)[0], []
+        for k in range(weights[0].shape[1]):
+            pairs = zip(self._outcomes.values(), weights, strict=True)
+            found = linearised.gradient({s.symbol: s.into(np.zeros(s.shape), w[:, k]) for s, w in pairs})
+            out.append([s.of(found[s.symbol]) for s in self._parameters.values()])
+        return [np.column_stack(columns) for columns in zip(*out, strict=True)]
+
+    def pattern(self, output: int, input: int) -> ca.Sparsity:
+        """In general equilibrium everything depends on everything."""
+        return ca.Sparsity.dense(
+            list(self._outcomes.values())[output].cells.size,
+            list(self._parameters.values())[input].cells.size,
+        )
+
+    def _solved(self, at: Arrays) -> tuple[Linearised, list[Array]]:
+        """Solve at a point, unless it is the last one."""
+        last = self._last
+        if last is None or any(not np.array_equal(a, b) for a, b in zip(at, last[0], strict=True)):
+            from framework.solve.certify import solve
+
+            solution = solve(self._problem(at))
+            assert solution.problem is not None
+            assert solution.point is not None
+            values = [
+                s.of(solution[key].transpose(*s.declaration.dim_names).values)
+                for key, s in self._outcomes.items()
+            ]
+            last = [np.array(a) for a in at], Linearised(solution.problem, solution.point), values
+            self._last = last
+        return last[1], last[2]
+
+    def _problem(self, at: Arrays) -> Problem:
+        """The problem with other values of the parameters, checked as those of `bind` are."""
+        from framework.solve.problem import Problem
+
+        bound = self.problem.bound
+        reader = Reader(bound, xr.Dataset(), self.problem.system.model)
+        after, before = dict(bound.values), dict(bound.unshocked)
+        for chosen, value in zip(self._parameters.values(), at, strict=True):
+            decl, symbol = chosen.declaration, chosen.symbol
+            after[symbol] = reader.in_domain(decl, chosen.into(bound.values[symbol], value))
+            if decl.kind is not Kind.EXOGENOUS:
+                before[symbol] = after[symbol]
+        moved = replace(bound, values=after, unshocked=before)
+        return Problem(self.problem.system, moved, backend=self.problem.backend)
