@@ -18,16 +18,17 @@ at once.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import casadi as ca
 import numpy as np
 import xarray as xr
-from scipy.sparse import csc_matrix
 
 from framework.binding import Reader
+from framework.compile.c_backend import CProgram
 from framework.compile.casadi_callback import Arrays, as_casadi
 from framework.compile.derivatives import OUTCOME, RESIDUAL, Kept
 from framework.compile.ir import Node, Time
@@ -131,12 +132,18 @@ class _Core:
         self.inputs = {"u": problem.size} | {k: s.cells.size for k, s in parameters.items()}
         self.outputs = {"residual": problem.size} | {k: s.cells.size for k, s in outcomes.items()}
         self._symbols = [s.symbol for s in self._outcomes]
-        self._patterns: dict[tuple[int, int], ca.Sparsity] = {}
+        system = problem.system
+        self._blocks = [(where, shape, group.residual) for group, where, shape in problem.slices()]
+        self._reported = [(s, system.outcomes[s.symbol]) for s in self._outcomes]
 
     def value(self, at: Arrays) -> Arrays:
         """Residuals and outcomes."""
-        self._value.move(at)
-        return self._split({name: self._value.program[node] for name, node in self._nodes.items()})
+        tape = self._value
+        tape.move(at)
+        residual, values = np.empty(self.problem.size), tape.program
+        for where, shape, node in self._blocks:
+            residual[where].reshape(shape)[...] = values[node]
+        return [residual, *(s.of(values[node]) for s, node in self._reported)]
 
     def forward(self, at: Arrays, directions: Arrays) -> Arrays:
         """Products of the Jacobian with k directions."""
@@ -168,36 +175,25 @@ class _Core:
             out.append([u, *(p.of(v) for p, v in whole)])
         return [np.column_stack(columns) for columns in zip(*out, strict=True)]
 
-    def pattern(self, output: int, input: int) -> ca.Sparsity:
-        """Entries that may differ from zero whatever the data."""
-        if (output, input) not in self._patterns:
-            derivatives, system = self.problem.system.derivatives, self.problem.system
-            results = [*derivatives.residuals.values()]
-            if output:
-                results = [system.outcomes[self._outcomes[output - 1].symbol]]
-            given = [*derivatives.unknowns.values()]
-            if input:
-                given = [derivatives.data[self._parameters[input - 1].symbol]]
-            columns = []
-            for source in given:
-                found = ties(results, source)
-                columns.append(np.vstack([block(r, source, self.problem.sizes, found) for r in results]))
-            matrix = np.hstack(columns)
-            matrix = matrix[self._outcomes[output - 1].cells] if output else matrix
-            matrix = matrix[:, self._parameters[input - 1].cells] if input else matrix
-            stored = csc_matrix(matrix)
-            self._patterns[output, input] = ca.Sparsity(
-                matrix.shape[0], matrix.shape[1], stored.indptr, stored.indices
-            )
-        return self._patterns[output, input]
-
-    @property
-    def _nodes(self) -> dict[Any, Node]:
-        return self.problem.system.derivatives.named(self._symbols)
+    def pattern(self, output: int, input: int) -> Array:
+        """Entries that may differ from zero whatever the data, shape (outputs, inputs)."""
+        derivatives, sizes = self.problem.system.derivatives, self.problem.sizes
+        results, given = list(derivatives.residuals.values()), list(derivatives.unknowns.values())
+        rows = columns = slice(None)
+        if output:
+            chosen, node = self._reported[output - 1]
+            results, rows = [node], chosen.cells
+        if input:
+            chosen = self._parameters[input - 1]
+            given, columns = [derivatives.data[chosen.symbol]], chosen.cells
+        found = {source: ties(results, source) for source in given}
+        blocks = [[block(r, source, sizes, found[source]) for source in given] for r in results]
+        return np.block(blocks)[rows][:, columns]
 
     @cached_property
     def _value(self) -> _Tape:
-        return _Tape(self.problem, self._parameters, list(self._nodes.values()), ())
+        nodes = self.problem.system.derivatives.named(self._symbols)
+        return _Tape(self.problem, self._parameters, list(nodes.values()), ())
 
     @cached_property
     def _forward(self) -> _Tape:
@@ -232,24 +228,26 @@ class _Tape:
         self, problem: Problem, parameters: Sequence[Selection], values: Sequence[Node], products: Kept
     ) -> None:
         self._problem, self._parameters, self._products = problem, parameters, products
-        self.program = tape_of(problem, values, [node for _, node in products], compiled=True)
-        self._last = [s.of(problem.bound.values[s.symbol]) for s in parameters]
+        self.program = program = tape_of(problem, values, [node for _, node in products], compiled=True)
+        self._u = np.zeros(problem.size)
+        problem.set_unknowns(program, self._u)  # read in place whenever the program runs
+        self._last = [s.of(problem.bound.values[s.symbol]).tobytes() for s in parameters]
+        self._steps = [*program.steps[Time.STATE], *(program.linear_steps if products else [])]
+        # A trial point may leave the domain: CasADi looks at the values. Generated C does not warn.
+        self._quiet = nullcontext if isinstance(program, CProgram) else partial(np.errstate, all="ignore")
 
     def move(self, at: Arrays) -> None:
         """Go to a point: everything that does not depend on a direction is evaluated there."""
-        u, *parameters = (np.array(a) for a in at)  # CasADi's memory is ours for one call only
-        program = self.program
-        with np.errstate(all="ignore"):  # a trial point may leave the domain; CasADi looks at the values
-            if any(not np.array_equal(a, b) for a, b in zip(parameters, self._last, strict=True)):
-                for chosen, value in zip(self._parameters, parameters, strict=True):
+        self._u[:] = at[0]
+        program, parameters = self.program, [a.tobytes() for a in at[1:]]
+        with self._quiet():
+            if parameters != self._last:
+                for chosen, value in zip(self._parameters, at[1:], strict=True):
                     if (name := ("data", chosen.symbol)) in program.inputs:
                         program.set(name, chosen.into(self._problem.bound.values[chosen.symbol], value))
                 program.run(program.steps[Time.PRELUDE])
                 self._last = parameters
-            self._problem.set_unknowns(program, u)
-            program.run(program.steps[Time.STATE])
-            if self._products:
-                program.run(program.linear_steps)
+            program.run(self._steps)
 
     def product(self, seeds: Mapping[Any, Array]) -> dict[Any, Array]:
         """Derivatives by name."""
@@ -257,7 +255,7 @@ class _Tape:
         for name, value in seeds.items():
             if name in program.inputs:
                 program.set(name, value)
-        with np.errstate(all="ignore"):
+        with self._quiet():
             program.run(program.steps[Time.TANGENT])
         sizes = program.sizes
         return {
@@ -303,12 +301,10 @@ class _Equilibrium:
             out.append([s.of(found[s.symbol]) for s in self._parameters.values()])
         return [np.column_stack(columns) for columns in zip(*out, strict=True)]
 
-    def pattern(self, output: int, input: int) -> ca.Sparsity:
+    def pattern(self, output: int, input: int) -> Array:
         """In general equilibrium everything depends on everything."""
-        return ca.Sparsity.dense(
-            list(self._outcomes.values())[output].cells.size,
-            list(self._parameters.values())[input].cells.size,
-        )
+        lengths = list(self.outputs.values())[output], list(self.inputs.values())[input]
+        return np.ones(lengths, dtype=bool)
 
     def _solved(self, at: Arrays) -> tuple[Linearised, list[Array]]:
         """Solve at a point, unless it is the last one."""

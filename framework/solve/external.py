@@ -7,7 +7,7 @@ point like any other. Tolerances are those of our certificate, so that nobody wi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -170,64 +170,39 @@ def ipopt(problem: Problem) -> Trace:
     )
 
 
-def _functions(core: Core) -> tuple[ca.Callback, ca.Callback]:
-    """The core for CasADi: the residual, which knows its derivatives, and the dense Jacobian at a point.
+class _Map:
+    """The core as a map with derivatives."""
 
-    Both must be kept alive by the caller. CasADi finds the Jacobian of a dense pattern in minutes if it is not given.
-    """
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.inputs, self.outputs = {"u": core.problem.size}, {"residual": core.problem.size}
+
+    def value(self, at: Sequence[Array]) -> list[Array]:
+        """Signed residual."""
+        return [self.core.residual(at[0].copy())]
+
+    def forward(self, at: Sequence[Array], directions: Sequence[Array]) -> list[Array]:
+        """Products with directions."""
+        return [self.core.products(at[0].copy(), directions[0])]
+
+    def reverse(self, at: Sequence[Array], weights: Sequence[Array]) -> list[Array]:
+        """Products of the transpose, which these solvers ask for one at a time if at all."""
+        return [self.core.jacobian(at[0].copy()).T @ weights[0]]
+
+    def pattern(self, output: int, input: int) -> Array:
+        """Cores are nearly dense."""
+        return np.ones((self.core.problem.size, self.core.problem.size), dtype=bool)
+
+
+def _functions(core: Core) -> tuple[ca.Function, ca.Function]:
+    """The core for CasADi: the residual, which knows its derivatives, and the dense Jacobian with it."""
     import casadi as ca
 
-    size = core.problem.size
-    point, empty, dense = ca.Sparsity.dense(size, 1), ca.Sparsity(size, 1), ca.Sparsity.dense(size, size)
+    from framework.compile.casadi_callback import as_casadi
 
-    class Derived(ca.Callback):
-        """Functions of the point, of others that do not matter, and of directions if there are any."""
-
-        def __init__(
-            self, name: str, rules: list, inputs: list[ca.Sparsity], outputs: list[ca.Sparsity]
-        ) -> None:
-            ca.Callback.__init__(self)
-            self.rules, self.inputs, self.outputs = rules, inputs, outputs
-            self.construct(name, {})
-
-        def get_n_in(self) -> int:
-            return len(self.inputs)
-
-        def get_n_out(self) -> int:
-            return len(self.outputs)
-
-        def get_sparsity_in(self, i: int) -> ca.Sparsity:
-            return self.inputs[i]
-
-        def get_sparsity_out(self, i: int) -> ca.Sparsity:
-            return self.outputs[i]
-
-        def eval(self, arg: list[ca.DM]) -> list[ca.DM]:
-            u, seeds = np.array(arg[0]).ravel(), [np.array(a) for a in arg[2:]]
-            values = [rule(u, *seeds).ravel(order="F") for rule in self.rules]
-            return [ca.DM(s, v) for s, v in zip(self.outputs, values, strict=True)]
-
-    class Residual(Derived):
-        def __init__(self) -> None:
-            self.kept: list[Derived] = []  # CasADi does not own them
-            super().__init__("residual", [core.residual], [point], [point])
-
-        def has_jacobian(self) -> bool:
-            return True
-
-        def get_jacobian(self, name: str, *_: object) -> ca.Function:
-            self.kept.append(Derived(name, [core.jacobian], [point, empty], [dense]))
-            return self.kept[-1]
-
-        def has_forward(self, nfwd: int) -> bool:
-            return True
-
-        def get_forward(self, nfwd: int, name: str, *_: object) -> ca.Function:
-            seeds = ca.Sparsity.dense(size, nfwd)
-            self.kept.append(Derived(name, [core.products], [point, empty, seeds], [seeds]))
-            return self.kept[-1]
-
-    return Residual(), Derived("jacobian", [core.jacobian, core.residual], [point], [dense, point])
+    residual, u = as_casadi("residual", _Map(core)), ca.MX.sym("u", core.problem.size)
+    jacobian = residual.jacobian()
+    return residual, ca.Function("jacobian", [u], [jacobian(u, 0), residual(u)])
 
 
 EXTERNAL: dict[str, Callable[[Problem], Trace]] = {
