@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from functools import cache
 
 import numpy as np
@@ -562,12 +563,20 @@ def labour():
         (lambda p: p.start, r"returned a ndarray; it must return a framework\.solve\.Trace"),
         (lambda p: Trace(np.zeros(5), Status.SOLVED, 0, 0), r"a point of shape \(5,\); the problem has 4 unknowns"),
         (lambda p: Trace(np.zeros((4, 1)), Status.SOLVED, 0, 0), r"a point of shape \(4, 1\)"),
-        (lambda p: Trace("abc", Status.SOLVED), "returned a point that is not an array of numbers: 'abc'"),
+        (lambda p: Trace("abc", Status.SOLVED), "returned a point that is not an array of real numbers: 'abc'"),
         (lambda p: Trace(p.start, "fine", 0, 0), r"returned the status 'fine'; it must be a framework\.Status"),
         (lambda p: Trace(p.start, Status.SOLVED, 0, 0, 1.5), "counts of its work that are not whole numbers"),
         (lambda p: Trace(p.start * np.nan, Status.SOLVED, 0, 0), "called a point solved that is not finite"),
         (lambda p: Trace(p.start, Status.SOLVED, 0, 0), "a point was found that fails its certificate"),
         (lambda p: Trace(p.start + 900, Status.SOLVED, 0, 0), "a point was found that fails its certificate"),
+        (lambda p: Trace(newton.newton(p).point + 1j, Status.SOLVED), "returned a point that is not an array of real numbers"),
+        (lambda p: Trace(newton.newton(p).point[::-1], Status.SOLVED), "a point was found that fails its certificate"),
+        (lambda p: Trace(newton.newton(p).point + 1e-6, Status.SOLVED, 0, 0), "a point was found that fails its certificate"),
+        (lambda p: Trace(p.start, Status.SOLVED, iterations=-1), "counts of its work that are not whole numbers"),
+        (lambda p: Trace(p.start, Status.SOLVED, note=3), "returned a note or a rung that is not text"),
+        (lambda p: sys.exit("no licence"), "the solver raised an error: SystemExit: no licence"),
+        (lambda p: p.bound.values["L_hat"].fill(1.0), "the solver raised an error: ValueError: .*read-only"),
+        (lambda p: p.bound.values.update(L_hat=np.ones(4)) or newton.newton(p), "changed the data of the problem"),
         (lambda p: Trace(p.start, Status.NO_CONVERGENCE), "was not solved by 'mine 0': the iteration limit"),
     ],
 )  # fmt: skip
@@ -602,6 +611,13 @@ def test_names_of_solvers():
     refused(labour(), r"no solver is named 'newtn'; there are newton.*Did you mean 'newton'\?", "newtn")
     with pytest.raises(SolveError, match="solver 'newton' is registered already; choose another name"):
         register_solver("newton", newton.newton)
+
+
+def test_a_solver_must_be_a_function():
+    with pytest.raises(
+        SolveError, match=r"solver 'five' must be a function from a Problem to a .*Trace, not 5"
+    ):
+        register_solver("five", 5)
 
 
 def test_an_interrupt_is_not_swallowed(solver):

@@ -70,28 +70,41 @@ def run_solver(problem: Problem, run: Solver, solver: str) -> Trace:
     Raises
     ------
     SolveError
-        If it raises, or returns anything else.
+        If it raises, or returns anything else, or gives the problem other data.
     """
+    given = dict(problem.bound.values)
     who = f"solver '{solver}' on model '{problem.system.model.name}'"
     try:
         trace = run(problem)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SolveError(f"{who}: {Status.FAILED}: {type(error).__name__}: {error}") from error
     if not isinstance(trace, Trace):
         raise SolveError(f"{who} returned a {type(trace).__name__}; it must return a framework.solve.Trace")
+    if problem.bound.values.keys() != given.keys() or any(
+        problem.bound.values[s] is not given[s] for s in given
+    ):
+        raise SolveError(f"{who} changed the data of the problem; they are not a solver's to change")
     try:
-        trace.point = np.array(trace.point, dtype=float)
+        point = np.asarray(trace.point)
+        if np.iscomplexobj(point):
+            raise TypeError
+        trace.point = point.astype(float)
     except (TypeError, ValueError):
-        raise SolveError(f"{who} returned a point that is not an array of numbers: {trace.point!r}") from None
+        raise SolveError(
+            f"{who} returned a point that is not an array of real numbers: {trace.point!r}"
+        ) from None
     if trace.point.shape != (problem.size,):
         raise SolveError(
             f"{who} returned a point of shape {trace.point.shape}; the problem has {problem.size} unknowns, "
             "laid out as problem.start"
         )
     if not all(
-        isinstance(k, (int, np.integer)) for k in (trace.iterations, trace.evaluations, trace.products)
+        isinstance(k, (int, np.integer)) and k >= 0
+        for k in (trace.iterations, trace.evaluations, trace.products)
     ):
         raise SolveError(f"{who} returned counts of its work that are not whole numbers")
+    if not isinstance(trace.note, str) or not isinstance(trace.rung, str):
+        raise SolveError(f"{who} returned a note or a rung that is not text")
     if not isinstance(trace.status, Status):
         raise SolveError(f"{who} returned the status {trace.status!r}; it must be a framework.Status")
     if trace.status is Status.SOLVED and not np.isfinite(trace.point).all():

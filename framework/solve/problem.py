@@ -53,6 +53,8 @@ class Problem:
     def __init__(self, system: System, bound: Bound, *, checked: bool = False, backend: str = "auto") -> None:
         begin = time.perf_counter()
         self.system, self.bound, self.backend = system, bound, backend
+        for value in bound.values.values():
+            np.asarray(value).flags.writeable = False  # a solution is that of the data it was bound to
         self.sizes = {root: len(names) for root, names in bound.labels.items()}
         self.shapes = [tuple(self.sizes[r] for r in g.declaration.roots) for g in system.groups]
         counts = [int(np.prod(s, dtype=int)) for s in self.shapes]

@@ -29,8 +29,12 @@ def register_solver(name: str, solver: Solver) -> None:
     Raises
     ------
     SolveError
-        If another solver has this name.
+        If another solver has this name, or it cannot be called.
     """
+    if not callable(solver):
+        raise SolveError(
+            f"solver '{name}' must be a function from a Problem to a framework.solve.Trace, not {solver!r}"
+        )
     if name in _BUILT_IN or (name in SOLVERS and _origin(SOLVERS[name]) != _origin(solver)):
         raise SolveError(f"solver '{name}' is registered already; choose another name")
     SOLVERS[name] = solver
