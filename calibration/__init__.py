@@ -4,6 +4,7 @@ from calibration.accounts import baseline_from_flows, baseline_from_shares
 from calibration.baseline import (
     armington_baseline,
     caliendo_parro_baseline,
+    eaton_kortum_baseline,
     rare_earths_baseline,
     recalibrate,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "check_sam",
     "default_parameters",
     "deficits",
+    "eaton_kortum_baseline",
     "goods_accounts",
     "load_table",
     "rare_earths_baseline",

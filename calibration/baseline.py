@@ -187,6 +187,27 @@ def caliendo_parro_baseline(
     return _describe(base)
 
 
+def eaton_kortum_baseline(
+    table: xr.Dataset, parameters: Parameters | None = None, *, inventories: str = "keep"
+) -> xr.Dataset:
+    """Return the baseline of Eaton and Kortum (2002) with many sectors: producers buy inputs as households buy goods.
+
+    That of `caliendo_parro_baseline` with ``final_share`` the share of a sector in all that a region buys, and
+    ``input_share`` the rest of costs in these proportions, so that flows are still those of the table. It is also a
+    baseline of Caliendo and Parro.
+    """
+    base = caliendo_parro_baseline(table, parameters, inventories=inventories)
+    bought = base.expenditure / base.expenditure.sum("sector")
+    inputs = (1 - base.value_added_share) * bought.rename(sector="input_sector")
+    base["final_share"] = bought.transpose("region", "sector")
+    base["input_share"] = inputs.where(base.gross_output > 0, 0.0).transpose(
+        "region", "input_sector", "sector"
+    )
+    base.attrs["title"] = "Baseline of the Eaton-Kortum model"
+    check_baseline(base)
+    return _describe(base)
+
+
 def armington_baseline(
     table: xr.Dataset, parameters: Parameters | None = None, *, inventories: str = "keep"
 ) -> xr.Dataset:

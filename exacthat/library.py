@@ -29,6 +29,7 @@ DEFAULT_TABLE = "wiod2009-5x14"
 CALIBRATED: dict[str, Callable[..., xr.Dataset]] = {
     "armington": calibration.armington_baseline,
     "caliendo-parro": calibration.caliendo_parro_baseline,
+    "eaton-kortum": calibration.eaton_kortum_baseline,
     "rare-earths": calibration.rare_earths_baseline,
 }
 """Built-in models whose baseline is made from an input-output table."""

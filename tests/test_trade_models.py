@@ -9,9 +9,11 @@ import xarray as xr
 from numpy.testing import assert_allclose
 from oracles import closed_forms, firms
 from trade_economy import baseline, costs, primitives, symmetric, systems
+from typer.testing import CliRunner
 
-from calibration import baseline_from_flows
+from calibration import baseline_from_flows, eaton_kortum_baseline, load_table
 from calibration.synthetic import synthetic_caliendo_parro
+from exacthat.cli import app
 from framework import DataError, Problem, Solution, SolveError, solve
 from framework.testing import (
     assert_hat_equals_levels,
@@ -338,6 +340,36 @@ def test_scale_effects_matter_with_many_sectors():
     with_scale = solve(bind("krugman", data, trade_cost=cost))["real_consumption"]
     without = solve(bind("caliendo-parro", without_tariffs(data), trade_cost=cost))["real_consumption"]
     assert np.abs(with_scale - without).max() > 1e-3
+
+
+def test_the_calibrated_baseline_of_eaton_kortum_is_one_of_caliendo_and_parro():
+    data = eaton_kortum_baseline(load_table("wiod2009-5x14"))
+    assert_replicates(systems("eaton-kortum")[1], data, tolerance=1e-10)
+    cost = costs(data)
+    assert_same(
+        solve(bind("eaton-kortum", data, trade_cost=cost)),
+        solve(bind("caliendo-parro", data, trade_cost=cost)),
+    )
+
+
+# ---- the command -------------------------------------------------------------------------------
+
+
+def test_models_are_checked_by_name_alone_or_with_a_data_set(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    free_entry(1).to_netcdf("baseline.nc", engine="h5netcdf")
+    for arguments, words in (
+        (["check", "eaton-kortum"], "baseline replicated without a shock"),  # on the shipped table
+        (["check", "krugman", "baseline.nc"], "entry of firms: largest eigenvalue of best responses"),
+        (["check", "melitz-pareto"], "selection_effect"),
+    ):
+        done = CliRunner().invoke(app, arguments)
+        assert done.exit_code == 0, done.output
+        assert words in done.output
+    done = CliRunner().invoke(app, ["run", "krugman", "--shock", "trade_cost=1.02", "--out", "none"])
+    assert done.exit_code == 1
+    assert "model 'krugman' needs a data set with its baseline" in done.output
+    assert not (tmp_path / "none").exists()
 
 
 # ---- stability -----------------------------------------------------------------------------------
