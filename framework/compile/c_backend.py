@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from framework.compile.c_source import STAGES, source
+from framework.compile.c_source import LANES, STAGES, source
 from framework.compile.ir import Node, Time
 from framework.compile.passes import Plan, Stage, Value, plan
 from framework.compile.toolchain import Built, build, is_built
@@ -111,9 +111,12 @@ class CProgram:
         starts, at = [], 0
         for v in stored:
             starts.append(at)
-            at += -(-max(1, prod(self.sizes[root] for root, _ in v.result)) // _ALIGN) * _ALIGN
-        arena = np.empty(at + _ALIGN)
-        first = -(-arena.ctypes.data // (8 * _ALIGN)) * 8 * _ALIGN
+            lengths = [self.sizes[root] for root, _ in v.result]
+            if lengths:
+                lengths[-1] = _rounded(lengths[-1], LANES)
+            at += _rounded(max(1, prod(lengths)), _ALIGN)
+        arena = np.zeros(at + _ALIGN)  # rows end in zeros, which are never written to
+        first = _rounded(arena.ctypes.data, 8 * _ALIGN)
         for v, start in zip(stored, starts, strict=True):
             self.pointers[self.compiled.slots[v]] = first + 8 * start
         return arena
@@ -146,3 +149,8 @@ class CProgram:
     def __getitem__(self, node: Node) -> Array:
         """Value of a root node after its binding time has run."""
         return self._held[self._slot[node]]
+
+
+def _rounded(size: int, unit: int) -> int:
+    """The next multiple of a unit."""
+    return -(-size // unit) * unit

@@ -37,6 +37,7 @@ _UNARY = {
     "abs": "fabs({0})",
     "sign": "({0} > 0.0 ? 1.0 : {0} < 0.0 ? -1.0 : {0})",
 }
+LANES = 4  # doubles of a vector: rows of the arena are padded with zeros to whole ones
 STAGES = {Stage.PRELUDE: "prelude", Stage.STATE: "residual", Stage.LINEAR: "linear", Stage.TANGENT: "product"}
 
 
@@ -77,6 +78,7 @@ class _Writer:
         self._written = set(nest.targets)
         self._scalars: dict[tuple[Value, Places], tuple[str, int]] = {}
         self._mine = {v for v in nest.targets if not v.is_sum}
+        self._whole = bool(self.loops) and _in_whole_vectors(nest, self.loops[-1])
         for target in nest.targets:
             self._target(target)
 
@@ -101,7 +103,7 @@ class _Writer:
         whole = depth == len(v.result)  # no outer loop is summed over
         here = self._at(v, v.result)
         if not whole:
-            size = " * ".join(["sizeof(double)", *(self._size(root) for root, _ in v.result)])
+            size = " * ".join(["sizeof(double)", *(self._stride(v, axis) for axis in range(len(v.result)))])
             self.before[0].append(f"memset({self.arrays[v]}, 0, {size});")
         if depth == len(self.loops):
             self.before[depth].append(f"{here} += {term};")
@@ -175,6 +177,17 @@ class _Writer:
         k = self.plan.roots.index(root)
         return self._lengths.setdefault(f"n[{k}]", f"n{k}")
 
+    def _vectors(self, root: str) -> str:
+        """Size of a set, rounded up to whole vectors."""
+        k = self.plan.roots.index(root)
+        return self._lengths.setdefault(f"(n[{k}] + {LANES - 1}) / {LANES} * {LANES}", f"m{k}")
+
+    def _stride(self, v: Value, axis: int) -> str:
+        """Entries that an axis takes in memory."""
+        root = v.result[axis][0]
+        last = axis == len(v.result) - 1
+        return self._vectors(root) if last and v.external is None else self._size(root)
+
     def _index(self, place: Loop | str) -> str:
         if isinstance(place, str):
             k = self.plan.elements.index(place)
@@ -188,7 +201,7 @@ class _Writer:
         out = ""
         for axis in order:
             index = self._index(places[axis])
-            out = f"({out}) * {self._size(v.result[axis][0])} + {index}" if out else index
+            out = f"({out}) * {self._stride(v, axis)} + {index}" if out else index
         return f"{self.arrays[v]}[{out or '0'}]"
 
     # ---- the whole -------------------------------------------------------------------------------
@@ -216,7 +229,8 @@ class _Writer:
             if level + 1 == len(self.loops):
                 text += f"{pad}#pragma omp simd"
                 text += f" reduction(+:{','.join(self.sums)})\n" if self.sums else "\n"
-            text += f"{pad}for (int64_t {index} = 0; {index} < {self._size(loop[0])}; {index}++) {{\n"
+            end = self._vectors(loop[0]) if self._whole and level + 1 == len(self.loops) else self._size(loop[0])
+            text += f"{pad}for (int64_t {index} = 0; {index} < {end}; {index}++) {{\n"
             text += self._text(level + 1) + f"{pad}}}\n"
         return text + "".join(f"{pad}{line}\n" for line in self.after[level])
 
@@ -238,6 +252,22 @@ def _loop_order(nest: Nest) -> tuple[Loop, ...]:
                 seen.add(w)
                 todo.append(w)
     return nest.loops
+
+
+def _in_whole_vectors(nest: Nest, inner: Loop) -> bool:
+    """True for sums of products of stored arrays, whose rows are zero beyond their end: no loop has a remainder."""
+
+    def runs_along(v: Value, places: Places) -> bool:
+        return v.external is None and places[-1] == inner and inner not in places[:-1]
+
+    for v in nest.targets:
+        rows = [(w, places) for w, places in v.args if inner in places]
+        stored = all(w.stored for w, places in v.args if not is_leaf(w) or inner in places)
+        if not (v.is_sum and rows and stored and all(runs_along(*row) for row in rows)):
+            return False
+        if inner in v.result and not runs_along(v, v.result):
+            return False
+    return True
 
 
 def _number(value: float) -> str:
