@@ -24,7 +24,8 @@ from framework.compile import toolchain
 from framework.compile.c_backend import compile_roots
 from framework.compile.c_source import source
 from framework.compile.ir import Graph, Time
-from framework.compile.passes import LARGE, Stage, plan
+from framework.compile.passes import plan
+from framework.compile.values import LARGE, Stage
 from framework.solve.cores import compiled
 from framework.solve.newton import Options, full_step, iterate, newton
 from models import armington, caliendo_parro, rare_earths

@@ -14,8 +14,9 @@ import numpy as np
 
 from framework.compile.c_source import LANES, STAGES, source
 from framework.compile.ir import Node, Time
-from framework.compile.passes import Plan, Stage, Value, plan
+from framework.compile.passes import Plan, plan
 from framework.compile.toolchain import Built, build, is_built
+from framework.compile.values import Stage, Value
 
 Array = np.ndarray
 _ALIGN = 8  # doubles: arrays begin on a cache line

@@ -261,7 +261,8 @@ class Lowering:
 
     def _contract(self, refs: list[Ref], bound: list[sp.Idx]) -> Ref:
         """Product summed over `bound`: data first, one index at a time, the rest pulled out."""
-        refs = self._gather(refs)
+        free = [r for r in refs if not set(r.indices) & set(bound)]
+        refs = self._gather([r for r in refs if r not in free])
         bound = list(bound)
         while bound:
             index = min(bound, key=lambda b: len({i for r in refs if b in r.indices for i in r.indices}))
@@ -283,11 +284,22 @@ class Lowering:
                 refs = [*outside, self.graph.mul(self._pair(inside, index), [index, *others])]
                 bound = [b for b in bound if b not in others]
             bound.remove(index)
-        return self.graph.mul(refs)
+        return self.graph.mul([*self._gather(free), *refs])
 
     def _gather(self, refs: list[Ref]) -> list[Ref]:
-        """Multiply data factors into one tensor each, and state factors of equal indices into one."""
+        """Multiply data factors into one tensor each, and state factors of equal indices into one.
+
+        Data with fewer axes than the tensor go to a state factor that has their indices, if there is one: then sums
+        that weight one tensor differently read the same one.
+        """
         data = sorted((r for r in refs if r.time is Time.PRELUDE), key=lambda r: -len(r.indices))
+        moving = sorted((r for r in refs if r.time is not Time.PRELUDE), key=lambda r: len(r.indices))
+        homes: dict[frozenset, list[Ref]] = {frozenset(r.indices): [] for r in moving}
+        for r in [r for r in data if len(r.indices) < len(data[0].indices)]:
+            home = next((indices for indices in homes if set(r.indices) <= indices), None)
+            if home is not None and r.indices:
+                homes[home].append(r)
+                data.remove(r)
         merged: list[list[Ref]] = []
         for r in data:
             home = next((g for g in merged if set(r.indices) <= set(g[0].indices)), None)
@@ -296,11 +308,9 @@ class Lowering:
             else:
                 home.append(r)
         out = [self.graph.mul(g) for g in merged]
-        state: dict[frozenset, list[Ref]] = {}
-        for r in refs:
-            if r.time is not Time.PRELUDE:
-                state.setdefault(frozenset(r.indices), []).append(r)
-        return out + [self.graph.mul(g) for g in state.values()]
+        for r in moving:
+            homes[frozenset(r.indices)].append(r)
+        return out + [self.graph.mul(g) for g in homes.values()]
 
     def _pair(self, inside: list[Ref], index: sp.Idx) -> list[Ref]:
         """Fold small factors into larger ones that hold their indices, so that at most two remain."""

@@ -1,89 +1,18 @@
-"""From the indexed graph to loop nests: canonical values, what is stored, and which nest computes it.
+"""From canonical values to loop nests: what is stored, which nest computes it, and which nests share a loop.
 
-Every array is laid out with its axes in one order of the sets, the set that tensors hold twice (region) last,
-so that the inner loop of every nest runs through contiguous memory. Nodes that are equal up to the order of their
-axes become one value. There is one nest for each stage, phase and set of loops; a value that only its own nest
-needs is a scalar there, and an array with three or more axes that depends on an unknown is never stored.
+There is one nest for each stage, phase and set of loops; a value that only its own nest needs is a scalar there, and
+an array with three or more axes that depends on an unknown is never stored. Nests whose outermost loop is the same
+are run through together, as far as one needs of another only what the same turn of that loop has made: a slab of a
+large array is then used by all of them while it is near.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
-from itertools import permutations, product
-from math import prod
 
 from framework.compile.ir import Node, Time, needed
-
-Loop = tuple[str, int]  # root set and its number among the loops over that set
-Place = Loop | str  # a loop, or the name of the element at which an axis is fixed
-Places = tuple[Place, ...]
-
-LARGE = 3  # axes from which on an array that moves is computed again where it is needed, not stored
-_LEAVES = ("const", "size", "eye", "unit")
-_SHUFFLES = 200  # alignments of one node's axes that are tried
-
-
-class Stage(IntEnum):
-    """The functions that are generated."""
-
-    PRELUDE = 0  # once a scenario
-    STATE = 1  # residuals
-    LINEAR = 2  # state values that only the derivatives need
-    TANGENT = 3  # Jacobian-vector products
-
-
-@dataclass(eq=False)
-class Value:
-    """An array, or the scalar at one point of the nest that computes it.
-
-    Attributes
-    ----------
-    op : str
-        As in `Node`; besides ``out``, which hands an array to the caller in the axis order of its node.
-    args : tuple of (Value, places)
-        Operands with the loop of each of their axes.
-    loops : tuple of Loop
-        Loops of the nest.
-    result : tuple of Loop
-        The loop of each axis of the result; other loops are summed over.
-    external : tuple of int, optional
-        Order of the axes in memory that the caller owns.
-    """
-
-    id: int
-    op: str
-    args: tuple[tuple[Value, Places], ...]
-    loops: tuple[Loop, ...]
-    result: tuple[Loop, ...]
-    attr: object
-    stage: Stage
-    external: tuple[int, ...] | None = None
-    mirror: tuple[int, int] | None = None  # two axes in which the array is symmetric
-    phase: int = 0
-    stored: bool = False
-
-    @property
-    def dims(self) -> tuple[Loop, ...]:
-        """Axes of the result in memory order, numbered afresh."""
-        return _numbered([root for root, _ in self.result])
-
-    @property
-    def is_sum(self) -> bool:
-        """True if some loops are summed over."""
-        return len(self.result) < len(self.loops)
-
-    @property
-    def is_large(self) -> bool:
-        """True for an array that is recomputed rather than stored, if it moves."""
-        return len(self.result) >= LARGE and not self.is_sum
-
-    @property
-    def group(self) -> tuple[Stage, int, tuple[Loop, ...]]:
-        """Key of the nest that computes it."""
-        return self.stage, self.phase, self.loops
+from framework.compile.values import Builder, Loop, Places, Stage, Value, composed, is_leaf, memory_order
 
 
 @dataclass
@@ -104,7 +33,8 @@ class Plan:
         Sets in memory order.
     elements : tuple of str
         Named elements.
-    nests : dict of Stage to list of Nest
+    nests : dict of Stage to list of list of Nest
+        Those in one list share their outermost loop.
     stored : list of Value
         Arrays of the arena.
     inputs : dict
@@ -115,7 +45,7 @@ class Plan:
 
     roots: tuple[str, ...]
     elements: tuple[str, ...]
-    nests: dict[Stage, list[Nest]]
+    nests: dict[Stage, list[list[Nest]]]
     stored: list[Value]
     inputs: dict[object, Value]
     outputs: list[tuple[Node, Value]]
@@ -133,7 +63,7 @@ def plan(values: Sequence[Node], products: Sequence[Node] = ()) -> Plan:
     """
     first = needed(values)
     nodes = sorted(needed([*values, *products]), key=lambda n: n.id)
-    builder = _Builder(memory_order(nodes))
+    builder = Builder(memory_order(nodes))
     for node in nodes:
         stage = {Time.PRELUDE: Stage.PRELUDE, Time.TANGENT: Stage.TANGENT}.get(node.time)
         builder.add(node, stage if stage is not None else (Stage.STATE if node in first else Stage.LINEAR))
@@ -143,207 +73,6 @@ def plan(values: Sequence[Node], products: Sequence[Node] = ()) -> Plan:
     elements = tuple(dict.fromkeys(builder.elements))
     arena = [v for v in builder.values if v.stored and v.external is None]
     return Plan(tuple(builder.rank), elements, nests, arena, builder.inputs, outputs)
-
-
-def memory_order(nodes: Iterable[Node]) -> list[str]:
-    """Sets from the slowest to the fastest axis: last comes what most sums run over twice."""
-    twice: Counter[str] = Counter()
-    seen: Counter[str] = Counter()
-    for node in nodes:
-        counted = [str(node.attr)] if node.op == "size" else []  # though nothing runs over the set
-        for root in dict.fromkeys([*node.axes, *counted]):
-            seen[root] += 1
-            if node.time > Time.PRELUDE and node.rank < len(node.axes) and node.axes.count(root) > 1:
-                twice[root] += 1
-    return sorted(seen, key=lambda root: (twice[root], seen[root], root))
-
-
-def _numbered(roots: Sequence[str]) -> tuple[Loop, ...]:
-    count: Counter[str] = Counter()
-    out = []
-    for root in roots:
-        out.append((root, count[root]))
-        count[root] += 1
-    return tuple(out)
-
-
-# ---- canonical values ----------------------------------------------------------------------------
-
-
-class _Builder:
-    """Turn nodes into values, equal ones into one."""
-
-    def __init__(self, order: Sequence[str]) -> None:
-        self.rank = {root: k for k, root in enumerate(order)}
-        self.values: list[Value] = []
-        self.inputs: dict[object, Value] = {}
-        self.elements: list[str] = []
-        self._table: dict[tuple, Value] = {}
-        # each node's value, and which axis of it each axis of the node is
-        self._of: dict[Node, tuple[Value, tuple[int, ...]]] = {}
-
-    def add(self, node: Node, stage: Stage) -> None:
-        """Make the value of a node whose arguments have theirs."""
-        match node.op:
-            case "input":
-                self._of[node] = self._input(node, stage)
-            case "take":
-                self._of[node] = self._take(node, stage)
-            case "const" | "size":
-                self._of[node] = self._value(node.op, (), (), (), node.attr, stage), ()
-            case "unit":
-                self.elements.append(node.attr)  # type: ignore[arg-type]
-                self._of[node] = self._leaf(node, stage), (0,)
-            case "eye":
-                self._of[node] = self._leaf(node, stage), (0, 1)
-            case _:
-                self._of[node] = self._nest(node, stage)
-
-    def output(self, node: Node, number: int) -> Value:
-        """The value that hands a node to the caller."""
-        value, axes = self._of[node]
-        args = [(value, value.dims)]
-        return self._value("out", args, value.dims, value.dims, number, value.stage, axes)
-
-    def _leaf(self, node: Node, stage: Stage) -> Value:
-        loops = _numbered(node.axes)
-        return self._value(node.op, (), loops, loops, node.attr, stage)
-
-    def _value(
-        self,
-        op: str,
-        args: Iterable[tuple[Value, Places]],
-        loops: tuple[Loop, ...],
-        result: tuple[Loop, ...],
-        attr: object,
-        stage: Stage,
-        external: tuple[int, ...] | None = None,
-    ) -> Value:
-        args = tuple((v, _mirrored(v, places)) for v, places in args)
-        key = _key(op, args, loops, result, attr)
-        found = self._table.get(key)
-        if found is None:
-            found = Value(len(self.values), op, args, loops, result, attr, stage, external)
-            found.mirror = _symmetry(found, key)
-            self.values.append(found)
-            self._table[key] = found
-        found.stage = min(found.stage, stage)
-        return found
-
-    def _input(self, node: Node, stage: Stage) -> tuple[Value, tuple[int, ...]]:
-        """An input is read where the caller has it; a copy in memory order serves all stages after the prelude."""
-        order = sorted(range(node.rank), key=lambda k: (self.rank[node.axes[k]], k))
-        axes = tuple(order.index(k) for k in range(node.rank))
-        dims = _numbered([node.axes[k] for k in order])
-        outside = self._value("input", (), dims, dims, node.attr, stage, axes)
-        self.inputs[node.attr] = outside
-        return outside, axes
-
-    def _inside(self, value: Value) -> Value:
-        """The copy of an input in memory order, if it lies otherwise."""
-        if value.op != "input" or value.external == tuple(range(len(value.dims))):
-            return value
-        return self._value("mul", [(value, value.dims)], value.dims, value.dims, None, value.stage)
-
-    def _operand(self, node: Node, stage: Stage) -> tuple[Value, tuple[int, ...]]:
-        value, axes = self._of[node]
-        return (value if stage is Stage.PRELUDE else self._inside(value)), axes
-
-    def _take(self, node: Node, stage: Stage) -> tuple[Value, tuple[int, ...]]:
-        axis, element = node.attr  # type: ignore[misc]
-        self.elements.append(element)
-        arg, axes = self._operand(node.args[0][0], stage)
-        order = sorted(range(node.rank), key=lambda k: (self.rank[node.axes[k]], k))
-        loops = _numbered([node.axes[k] for k in order])
-        places: list[Place] = [element] * len(axes)
-        rest = [k for k in range(len(axes)) if k != axis]
-        for k, before in enumerate(rest):
-            places[axes[before]] = loops[order.index(k)]
-        value = self._value("mul", [(arg, tuple(places))], loops, loops, None, stage)
-        return value, tuple(order.index(k) for k in range(node.rank))
-
-    def _nest(self, node: Node, stage: Stage) -> tuple[Value, tuple[int, ...]]:
-        spread = node.op == "mul"  # ones in a product only repeat it
-        args = [a for a in node.args if not (spread and a[0].op == "ones")]
-        operands = [(*self._operand(arg, stage), subs) for arg, subs in args]
-        best: tuple[int, list[Loop], list] | None = None
-        for axes in _assignments(node.axes):
-            placed = [(v, _places(at, subs, axes)) for v, at, subs in operands]
-            score = sum(len(v.dims) ** 2 for v, places in placed if _mirrored(v, places) == v.dims)
-            if best is None or score > best[0]:
-                best = score, axes, placed
-        assert best is not None
-        _, axes, placed = best
-        result = tuple(self._sorted(axes[: node.rank]))
-        loops = tuple(self._sorted(axes))
-        back = tuple(result.index(loop) for loop in axes[: node.rank])
-        if node.op == "ones":
-            return self._value("const", (), loops, result, 1.0, stage), back
-        if node.op == "mul" and [places for _, places in placed] == [loops] == [result]:
-            return placed[0][0], back  # only the order of the axes changes
-        return self._value(node.op, placed, loops, result, node.attr, stage), back
-
-    def _sorted(self, loops: Iterable[Loop]) -> list[Loop]:
-        return sorted(loops, key=lambda loop: (self.rank[loop[0]], loop[1]))
-
-
-def _assignments(roots: Sequence[str]) -> Iterable[list[Loop]]:
-    """Every way to number the axes of each root, the plain one first."""
-    distinct = list(dict.fromkeys(roots))
-    counts = [roots.count(root) for root in distinct]
-    choices = [list(permutations(range(n))) for n in counts]
-    if prod(len(c) for c in choices) > _SHUFFLES:
-        choices = [[tuple(range(n))] for n in counts]
-    for choice in product(*choices):
-        numbers = {root: iter(order) for root, order in zip(distinct, choice, strict=True)}
-        yield [(root, next(numbers[root])) for root in roots]
-
-
-def _places(at: tuple[int, ...], subs: tuple[int, ...], axes: Sequence[Loop]) -> Places:
-    """Loops on the axes of a value, given its axis and the loop number of each node axis."""
-    out: list[Place] = [""] * len(at)
-    for axis, loop in zip(at, subs, strict=True):
-        out[axis] = axes[loop]
-    return tuple(out)
-
-
-def _key(op: str, args, loops, result, attr) -> tuple:
-    return op, tuple((v.id, places) for v, places in args), loops, result, attr
-
-
-def _mirrored(value: Value, places: Places) -> Places:
-    """Places of a symmetric array in one order of the two axes."""
-    if value.mirror is None:
-        return places
-    a, b = value.mirror
-    out = list(places)
-    if str(out[a]) > str(out[b]):
-        out[a], out[b] = out[b], out[a]
-    return tuple(out)
-
-
-def _symmetry(value: Value, key: tuple) -> tuple[int, int] | None:
-    """The two axes over one root in which a value is symmetric, if it is an operation on symmetric arrays."""
-    if value.is_sum or value.op in ("input", "out"):
-        return None
-    twice = [root for root, count in Counter(r for r, _ in value.loops).items() if count == 2]
-    if len(twice) != 1:
-        return None
-    first, second = (twice[0], 0), (twice[0], 1)
-    pair = value.loops.index(first), value.loops.index(second)
-    if value.op == "eye":
-        return pair
-    swap: dict[Place, Place] = {first: second, second: first}
-    args = tuple((v, _mirrored(v, tuple(swap.get(p, p) for p in places))) for v, places in value.args)
-    return pair if _key(value.op, args, value.loops, value.result, value.attr) == key else None
-
-
-# ---- what is stored, and when it is computed -----------------------------------------------------
-
-
-def is_leaf(value: Value) -> bool:
-    """True for what is written down where it is used: a number, a size, an indicator."""
-    return value.op in _LEAVES
 
 
 def _schedule(values: Sequence[Value]) -> None:
@@ -381,12 +110,6 @@ def _reads(value: Value) -> list[tuple[Value, Places]]:
     return out
 
 
-def composed(inner: Places, value: Value, outer: Places) -> Places:
-    """Places of an operand of a value that itself stands on other loops."""
-    table = dict(zip(value.result, outer, strict=True))
-    return tuple(table.get(p, p) if not isinstance(p, str) else p for p in inner)
-
-
 def _ready(w: Value, places: Places, reader: Value) -> int:
     """First phase of the reader's stage in which a value can be read at the given places."""
     if w.stage < reader.stage or w.op == "input":
@@ -397,7 +120,7 @@ def _ready(w: Value, places: Places, reader: Value) -> int:
     return w.phase if aligned or len(w.loops) < len(reader.loops) else w.phase + 1
 
 
-def _nests(values: Sequence[Value]) -> dict[Stage, list[Nest]]:
+def _nests(values: Sequence[Value]) -> dict[Stage, list[list[Nest]]]:
     """One nest for each stage, phase and loops, in an order in which all can be computed."""
     groups: dict[tuple, Nest] = {}
     for v in values:
@@ -405,5 +128,66 @@ def _nests(values: Sequence[Value]) -> dict[Stage, list[Nest]]:
             groups.setdefault(v.group, Nest(v.loops)).targets.append(v)
     out: dict[Stage, list[Nest]] = {stage: [] for stage in Stage}
     for (stage, _, _), nest in sorted(groups.items(), key=lambda g: (g[0][0], g[0][1], len(g[0][2]))):
+        nest.loops = _loop_order(nest)
         out[stage].append(nest)
+    return {stage: _together(nests) for stage, nests in out.items()}
+
+
+def _loop_order(nest: Nest) -> tuple[Loop, ...]:
+    """Memory order; where a large array of the caller's is read, its first axis comes first: one slab stays near."""
+    todo, seen = list(nest.targets), set()
+    while todo:
+        v = todo.pop(0)
+        for w, places in v.args:
+            if (
+                w.op == "input"
+                and len(places) == len(nest.loops) > 2
+                and w.external != tuple(range(len(places)))
+            ):
+                first = places[w.external[0]]  # type: ignore[index]
+                return first, *(x for x in nest.loops if x != first)  # type: ignore[return-value]
+            if not w.stored and w not in seen:
+                seen.add(w)
+                todo.append(w)
+    return nest.loops
+
+
+def _together(nests: Sequence[Nest]) -> list[list[Nest]]:
+    """Nests that run through one outermost loop together, each in the first such company that has what it needs."""
+    out: list[list[Nest]] = []
+    made: dict[Value, tuple[int, Nest]] = {}
+    for nest in nests:
+        first = 0
+        for w, places in (load for v in nest.targets for load in _loads(v)):
+            if w in made:
+                k, maker = made[w]
+                first = max(first, k if _in_one_turn(w, maker, places, nest) else k + 1)
+        alike = (k for k in range(first, len(out)) if _outer(out[k][0]) == _outer(nest) is not None)
+        k = next(alike, len(out))
+        if k == len(out):
+            out.append([])
+        out[k].append(nest)
+        made |= {v: (k, nest) for v in nest.targets if v not in made}
     return out
+
+
+def _outer(nest: Nest) -> Loop | None:
+    """The loop that a nest can share; the innermost stays its own."""
+    return nest.loops[0] if len(nest.loops) > 1 else None
+
+
+def _in_one_turn(w: Value, maker: Nest, places: Places, reader: Nest) -> bool:
+    """True if what the reader needs of a value in a turn of its outermost loop is complete after the maker's turn."""
+    outer = _outer(maker)
+    if outer is None or outer != _outer(reader) or outer not in w.result:
+        return False
+    return places[w.result.index(outer)] == outer
+
+
+def _loads(value: Value) -> Iterator[tuple[Value, Places]]:
+    """Stored arrays that the nest of a value reads for it, with their places."""
+    for w, places in value.args:
+        if w.stored:
+            yield w, places
+        elif not is_leaf(w):
+            yield from ((x, composed(inner, w, places)) for x, inner in _loads(w))
