@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from framework.compile.diagonal import split_diagonals
 from framework.compile.ir import Node, Time, needed
 from framework.compile.values import Builder, Loop, Places, Stage, Value, composed, is_leaf, memory_order
 
@@ -68,11 +69,27 @@ def plan(values: Sequence[Node], products: Sequence[Node] = ()) -> Plan:
         stage = {Time.PRELUDE: Stage.PRELUDE, Time.TANGENT: Stage.TANGENT}.get(node.time)
         builder.add(node, stage if stage is not None else (Stage.STATE if node in first else Stage.LINEAR))
     outputs = [(node, builder.output(node, k)) for k, node in enumerate([*values, *products])]
-    _schedule(builder.values)
-    nests = _nests(builder.values)
+    split_diagonals(builder)
+    made = _used([v for _, v in outputs])
+    _schedule(made)
+    nests = _nests(made)
     elements = tuple(dict.fromkeys(builder.elements))
-    arena = [v for v in builder.values if v.stored and v.external is None]
+    arena = [v for v in made if v.stored and v.external is None]
     return Plan(tuple(builder.rank), elements, nests, arena, builder.inputs, outputs)
+
+
+def _used(wanted: Sequence[Value]) -> list[Value]:
+    """Every value that some are made of, operands first."""
+    out: dict[Value, None] = {}
+    todo = [(v, False) for v in reversed(wanted)]
+    while todo:
+        v, ready = todo.pop()
+        if ready:
+            out[v] = None
+        elif v not in out:
+            todo.append((v, True))
+            todo.extend((w, False) for w, _ in reversed(v.args))
+    return list(out)
 
 
 def _schedule(values: Sequence[Value]) -> None:

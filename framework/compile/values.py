@@ -67,7 +67,7 @@ class Value:
     @property
     def dims(self) -> tuple[Loop, ...]:
         """Axes of the result in memory order, numbered afresh."""
-        return _numbered([root for root, _ in self.result])
+        return numbered([root for root, _ in self.result])
 
     @property
     def is_sum(self) -> bool:
@@ -98,7 +98,8 @@ def memory_order(nodes: Iterable[Node]) -> list[str]:
     return sorted(seen, key=lambda root: (twice[root], seen[root], root))
 
 
-def _numbered(roots: Sequence[str]) -> tuple[Loop, ...]:
+def numbered(roots: Sequence[str]) -> tuple[Loop, ...]:
+    """Loops over some sets, those over one set counted."""
     count: Counter[str] = Counter()
     out = []
     for root in roots:
@@ -138,7 +139,7 @@ class Builder:
             case "take":
                 self._of[node] = self._take(node, stage)
             case "const" | "size":
-                self._of[node] = self._value(node.op, (), (), (), node.attr, stage), ()
+                self._of[node] = self.value(node.op, (), (), (), node.attr, stage), ()
             case "unit":
                 self.elements.append(node.attr)  # type: ignore[arg-type]
                 self._of[node] = self._leaf(node, stage), (0,)
@@ -151,13 +152,13 @@ class Builder:
         """The value that hands a node to the caller."""
         value, axes = self._of[node]
         args = [(value, value.dims)]
-        return self._value("out", args, value.dims, value.dims, number, value.stage, axes)
+        return self.value("out", args, value.dims, value.dims, number, value.stage, axes)
 
     def _leaf(self, node: Node, stage: Stage) -> Value:
-        loops = _numbered(node.axes)
-        return self._value(node.op, (), loops, loops, node.attr, stage)
+        loops = numbered(node.axes)
+        return self.value(node.op, (), loops, loops, node.attr, stage)
 
-    def _value(
+    def value(
         self,
         op: str,
         args: Iterable[tuple[Value, Places]],
@@ -167,6 +168,7 @@ class Builder:
         stage: Stage,
         external: tuple[int, ...] | None = None,
     ) -> Value:
+        """The value with this content, made anew only if there is none."""
         args = tuple((v, _mirrored(v, places)) for v, places in args)
         key = _key(op, args, loops, result, attr)
         found = self._table.get(key)
@@ -182,8 +184,8 @@ class Builder:
         """An input is read where the caller has it; a copy in memory order serves all stages after the prelude."""
         order = sorted(range(node.rank), key=lambda k: (self.rank[node.axes[k]], k))
         axes = tuple(order.index(k) for k in range(node.rank))
-        dims = _numbered([node.axes[k] for k in order])
-        outside = self._value("input", (), dims, dims, node.attr, stage, axes)
+        dims = numbered([node.axes[k] for k in order])
+        outside = self.value("input", (), dims, dims, node.attr, stage, axes)
         self.inputs[node.attr] = outside
         return outside, axes
 
@@ -191,7 +193,7 @@ class Builder:
         """The copy of an input in memory order, if it lies otherwise."""
         if value.op != "input" or value.external == tuple(range(len(value.dims))):
             return value
-        return self._value("mul", [(value, value.dims)], value.dims, value.dims, None, value.stage)
+        return self.value("mul", [(value, value.dims)], value.dims, value.dims, None, value.stage)
 
     def _operand(self, node: Node, stage: Stage) -> tuple[Value, tuple[int, ...]]:
         value, axes = self._of[node]
@@ -202,12 +204,12 @@ class Builder:
         self.elements.append(element)
         arg, axes = self._operand(node.args[0][0], stage)
         order = sorted(range(node.rank), key=lambda k: (self.rank[node.axes[k]], k))
-        loops = _numbered([node.axes[k] for k in order])
+        loops = numbered([node.axes[k] for k in order])
         places: list[Place] = [element] * len(axes)
         rest = [k for k in range(len(axes)) if k != axis]
         for k, before in enumerate(rest):
             places[axes[before]] = loops[order.index(k)]
-        value = self._value("mul", [(arg, tuple(places))], loops, loops, None, stage)
+        value = self.value("mul", [(arg, tuple(places))], loops, loops, None, stage)
         return value, tuple(order.index(k) for k in range(node.rank))
 
     def _nest(self, node: Node, stage: Stage) -> tuple[Value, tuple[int, ...]]:
@@ -226,10 +228,10 @@ class Builder:
         loops = tuple(self._sorted(axes))
         back = tuple(result.index(loop) for loop in axes[: node.rank])
         if node.op == "ones":
-            return self._value("const", (), loops, result, 1.0, stage), back
+            return self.value("const", (), loops, result, 1.0, stage), back
         if node.op == "mul" and [places for _, places in placed] == [loops] == [result]:
             return placed[0][0], back  # only the order of the axes changes
-        return self._value(node.op, placed, loops, result, node.attr, stage), back
+        return self.value(node.op, placed, loops, result, node.attr, stage), back
 
     def _sorted(self, loops: Iterable[Loop]) -> list[Loop]:
         return sorted(loops, key=lambda loop: (self.rank[loop[0]], loop[1]))
