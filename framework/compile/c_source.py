@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import count
 from math import isfinite
 
@@ -54,63 +53,29 @@ def source(plan: Plan, slots: dict[Value, int]) -> str:
         of `plan.elements`.
     """
     parts = [HEADER]
-    for stage, groups in plan.nests.items():
-        functions = [_Function(plan, nests, f"{STAGES[stage]}_{k}") for k, nests in enumerate(groups)]
-        parts += [f.text() for f in functions]
-        calls = "".join(f"    {f.call(slots)};\n" for f in functions)
+    for stage, nests in plan.nests.items():
+        written = [_Writer(plan, nest, f"{STAGES[stage]}_{k}") for k, nest in enumerate(nests)]
+        parts += [w.function() for w in written]
+        calls = "".join(f"    {w.call(slots)};\n" for w in written)
         parts.append(f"void {STAGES[stage]}(const int64_t *n, double *const *p) {{\n{calls}}}\n")
     return "\n".join(parts)
 
 
-@dataclass
-class _Function:
-    """Nests that share their outermost loop, as a function of the arrays that they touch."""
-
-    plan: Plan
-    nests: list[Nest]
-    name: str
-    arrays: dict[Value, str] = field(default_factory=dict)
-    lengths: dict[str, str] = field(default_factory=dict)  # name of each size and position that is used
-    number: count = field(default_factory=count)
-
-    def __post_init__(self) -> None:
-        self._written = {v for nest in self.nests for v in nest.targets}
-        self._writers = [_Writer(self, nest) for nest in self.nests]
-
-    def text(self) -> str:
-        """The function."""
-        body = self._body()  # it asks for the sizes
-        arrays = ", ".join(
-            f"{'' if v in self._written else 'const '}double *restrict {name}"
-            for v, name in self.arrays.items()
-        )
-        lengths = "".join(f"    const int64_t {name} = {at};\n" for at, name in self.lengths.items())
-        return f"static void {self.name}(const int64_t *n, {arrays}) {{\n{lengths}{body}}}\n"
-
-    def call(self, slots: dict[Value, int]) -> str:
-        """The call of the function."""
-        return f"{self.name}(n, {', '.join(f'p[{slots[v]}]' for v in self.arrays)})"
-
-    def _body(self) -> str:
-        first, *others = self._writers
-        if not others:
-            return first.text(0)
-        before, after = ("".join(w.lines(part, 0) for w in self._writers) for part in ("before", "after"))
-        return before + first.loop(0, "".join(w.text(1) for w in self._writers)) + after
-
-
 class _Writer:
-    """Write one nest.
+    """Write one nest as a function of the arrays that it touches.
 
     Statements stand at the level of the deepest loop that they need; level 0 is outside all loops.
     """
 
-    def __init__(self, function: _Function, nest: Nest) -> None:
-        self.plan, self.arrays, self._lengths = function.plan, function.arrays, function.lengths
-        self._number, self.loops = function.number, nest.loops
+    def __init__(self, plan: Plan, nest: Nest, name: str) -> None:
+        self.plan, self.name, self.loops = plan, name, nest.loops
         self.before: list[list[str]] = [[] for _ in range(len(self.loops) + 1)]
         self.after: list[list[str]] = [[] for _ in range(len(self.loops) + 1)]
         self.sums: list[str] = []  # scalars that the innermost loop accumulates
+        self.arrays: dict[Value, str] = {}
+        self._lengths: dict[str, str] = {}  # sizes and positions that are used, with their name
+        self._number = count()
+        self._written = set(nest.targets)
         self._scalars: dict[tuple[Value, Places], tuple[str, int]] = {}
         self._mine = {v for v in nest.targets if not v.is_sum}
         self._whole = bool(self.loops) and _in_whole_vectors(nest)
@@ -241,24 +206,35 @@ class _Writer:
 
     # ---- the whole -------------------------------------------------------------------------------
 
-    def text(self, level: int) -> str:
-        """Statements and loops from a level inwards."""
-        inner = self.loop(level, self.text(level + 1)) if level < len(self.loops) else ""
-        return self.lines("before", level) + inner + self.lines("after", level)
+    # ---- the whole -------------------------------------------------------------------------------
 
-    def lines(self, part: str, level: int) -> str:
-        """Statements before or after the loop at a level."""
-        return "".join(f"{'    ' * (level + 1)}{line}\n" for line in getattr(self, part)[level])
+    def function(self) -> str:
+        """The function of this nest."""
+        body = self._text(0)  # it asks for the sizes
+        arrays = ", ".join(
+            f"{'' if v in self._written else 'const '}double *restrict {name}"
+            for v, name in self.arrays.items()
+        )
+        lengths = "".join(f"    const int64_t {name} = {at};\n" for at, name in self._lengths.items())
+        return f"static void {self.name}(const int64_t *n, {arrays}) {{\n{lengths}{body}}}\n"
 
-    def loop(self, level: int, body: str) -> str:
-        """The loop at a level around its body."""
-        pad, (root, _) = "    " * (level + 1), self.loops[level]
-        index, end, pragma = self._index(self.loops[level]), self._size(root), ""
-        if level + 1 == len(self.loops):
-            end = self._vectors(root) if self._whole else end
-            sums = f" reduction(+:{','.join(self.sums)})" if self.sums else ""
-            pragma = f"{pad}#pragma omp simd{sums}\n"
-        return f"{pragma}{pad}for (int64_t {index} = 0; {index} < {end}; {index}++) {{\n{body}{pad}}}\n"
+    def call(self, slots: dict[Value, int]) -> str:
+        """The call of this nest."""
+        return f"{self.name}(n, {', '.join(f'p[{slots[v]}]' for v in self.arrays)})"
+
+    def _text(self, level: int) -> str:
+        pad = "    " * (level + 1)
+        text = "".join(f"{pad}{line}\n" for line in self.before[level])
+        if level < len(self.loops):
+            loop, inner = self.loops[level], level + 1 == len(self.loops)
+            index, end = self._index(loop), self._size(loop[0])
+            if inner:
+                end = self._vectors(loop[0]) if self._whole else end
+                text += f"{pad}#pragma omp simd"
+                text += f" reduction(+:{','.join(self.sums)})\n" if self.sums else "\n"
+            text += f"{pad}for (int64_t {index} = 0; {index} < {end}; {index}++) {{\n"
+            text += self._text(level + 1) + f"{pad}}}\n"
+        return text + "".join(f"{pad}{line}\n" for line in self.after[level])
 
 
 def _in_whole_vectors(nest: Nest) -> bool:

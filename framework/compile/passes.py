@@ -1,14 +1,12 @@
-"""From canonical values to loop nests: what is stored, which nest computes it, and which nests share a loop.
+"""From canonical values to loop nests: what is stored, and which nest computes it.
 
 There is one nest for each stage, phase and set of loops; a value that only its own nest needs is a scalar there, and
-an array with three or more axes that depends on an unknown is never stored. Nests whose outermost loop is the same
-are run through together, as far as one needs of another only what the same turn of that loop has made: a slab of a
-large array is then used by all of them while it is near.
+an array with three or more axes that depends on an unknown is never stored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from framework.compile.diagonal import split_diagonals
@@ -34,8 +32,7 @@ class Plan:
         Sets in memory order.
     elements : tuple of str
         Named elements.
-    nests : dict of Stage to list of list of Nest
-        Those in one list share their outermost loop.
+    nests : dict of Stage to list of Nest
     stored : list of Value
         Arrays of the arena.
     inputs : dict
@@ -46,7 +43,7 @@ class Plan:
 
     roots: tuple[str, ...]
     elements: tuple[str, ...]
-    nests: dict[Stage, list[list[Nest]]]
+    nests: dict[Stage, list[Nest]]
     stored: list[Value]
     inputs: dict[object, Value]
     outputs: list[tuple[Node, Value]]
@@ -137,7 +134,7 @@ def _ready(w: Value, places: Places, reader: Value) -> int:
     return w.phase if aligned or len(w.loops) < len(reader.loops) else w.phase + 1
 
 
-def _nests(values: Sequence[Value]) -> dict[Stage, list[list[Nest]]]:
+def _nests(values: Sequence[Value]) -> dict[Stage, list[Nest]]:
     """One nest for each stage, phase and loops, in an order in which all can be computed."""
     groups: dict[tuple, Nest] = {}
     for v in values:
@@ -147,7 +144,7 @@ def _nests(values: Sequence[Value]) -> dict[Stage, list[list[Nest]]]:
     for (stage, _, _), nest in sorted(groups.items(), key=lambda g: (g[0][0], g[0][1], len(g[0][2]))):
         nest.loops = _loop_order(nest)
         out[stage].append(nest)
-    return {stage: _together(nests) for stage, nests in out.items()}
+    return out
 
 
 def _loop_order(nest: Nest) -> tuple[Loop, ...]:
@@ -167,44 +164,3 @@ def _loop_order(nest: Nest) -> tuple[Loop, ...]:
                 seen.add(w)
                 todo.append(w)
     return nest.loops
-
-
-def _together(nests: Sequence[Nest]) -> list[list[Nest]]:
-    """Nests that run through one outermost loop together, each in the first such company that has what it needs."""
-    out: list[list[Nest]] = []
-    made: dict[Value, tuple[int, Nest]] = {}
-    for nest in nests:
-        first = 0
-        for w, places in (load for v in nest.targets for load in _loads(v)):
-            if w in made:
-                k, maker = made[w]
-                first = max(first, k if _in_one_turn(w, maker, places, nest) else k + 1)
-        alike = (k for k in range(first, len(out)) if _outer(out[k][0]) == _outer(nest) is not None)
-        k = next(alike, len(out))
-        if k == len(out):
-            out.append([])
-        out[k].append(nest)
-        made |= {v: (k, nest) for v in nest.targets if v not in made}
-    return out
-
-
-def _outer(nest: Nest) -> Loop | None:
-    """The loop that a nest can share; the innermost stays its own."""
-    return nest.loops[0] if len(nest.loops) > 1 else None
-
-
-def _in_one_turn(w: Value, maker: Nest, places: Places, reader: Nest) -> bool:
-    """True if what the reader needs of a value in a turn of its outermost loop is complete after the maker's turn."""
-    outer = _outer(maker)
-    if outer is None or outer != _outer(reader) or outer not in w.result:
-        return False
-    return places[w.result.index(outer)] == outer
-
-
-def _loads(value: Value) -> Iterator[tuple[Value, Places]]:
-    """Stored arrays that the nest of a value reads for it, with their places."""
-    for w, places in value.args:
-        if w.stored:
-            yield w, places
-        elif not is_leaf(w):
-            yield from ((x, composed(inner, w, places)) for x, inner in _loads(w))

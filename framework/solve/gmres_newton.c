@@ -193,8 +193,12 @@ int newton(Newton *s, double *best) {
         if (h == s->halvings) { memcpy(s->u, old, n * sizeof(double)); return NON_FINITE; }
         s->residual = value;
         if (value < s->residual_bound && s->step < s->step_bound && length == 1.0 && converged) return SOLVED;
-        const double next = value < s->accurate || size == 0 ? 0.0 : 0.9 * (value / size) * (value / size);
-        forcing = fmin(s->forcing, fmax(s->accurate, next));
+        forcing = s->accurate;
+        if (value >= s->accurate && size > 0) {
+            const double ratio = value / size;
+            forcing = fmax(forcing, fmax(0.9 * ratio * ratio, 0.01 * s->step_bound / value));
+        }
+        forcing = fmin(forcing, s->forcing);
     }
     return NO_CONVERGENCE;
 }

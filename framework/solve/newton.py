@@ -216,11 +216,12 @@ def _iterate_in_c(problem: Problem, core: CCore, start: Array, options: Options)
 def _next_forcing(loosest: float, new: float, old: float) -> float:
     """Relative tolerance of the next linear solve (Eisenstat and Walker 1996, choice 2).
 
-    What certifies a point is the tightest that is worth its products: a step after it goes as far again.
+    It is never tighter than the step that certifies a point needs, nor than brings the residual well below the bound
+    of that step, which has to follow and goes as far again (Kelley 1995, section 6.3).
     """
     if new < _ACCURATE or old == 0:
         return min(loosest, _ACCURATE)
-    return min(loosest, max(_ACCURATE, 0.9 * (new / old) ** 2))
+    return min(loosest, max(_ACCURATE, 0.9 * (new / old) ** 2, 0.01 * STEP_BOUND / new))
 
 
 def _evaluate(problem: Problem, u: Array, trace: Trace) -> Array:
