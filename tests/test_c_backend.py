@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import casadi as ca
 import numpy as np
@@ -235,13 +236,78 @@ def test_a_large_array_that_moves_is_computed_where_it_is_needed():
 
 
 def test_arrays_equal_up_to_their_axes_are_one():
-    """Trade flows seen from the importer and from the exporter are one tensor."""
+    """Trade flows seen from the importer and from the exporter, with and without own trade, are one tensor.
+
+    The others are price weights and tariff revenue, and the input shares.
+    """
     made = plan(
         [g.residual for g in caliendo_parro_system().groups],
         [g.product for g in caliendo_parro_system().groups],
     )
     large = [v for v in made.stored if len(v.result) == 3]
-    assert sorted([root for root, _ in v.result].count("region") for v in large) == [1, 1, 2, 2, 2, 2]
+    assert sorted([root for root, _ in v.result].count("region") for v in large) == [1, 2, 2, 2]
+
+
+@pytest.mark.parametrize("regions", [1, 2, 4, 5, 9])
+@pytest.mark.parametrize("kept", [(0, 2), (1, 2), (2,), ()])
+def test_sums_with_and_without_the_diagonal_read_one_array(regions, kept):
+    """Two axes over regions and one over goods, of which some are kept and the others summed over."""
+    graph, roots = Graph(), ["region", "region", "good"]
+    share, cost = (graph.input(name, roots, Time.PRELUDE) for name in ("share", "cost"))
+    x = graph.input("x", ["region", "good"], Time.STATE)
+    minus = graph.node(
+        "mul", [(graph.const(-1.0), ()), (graph.node("eye", axes=roots[:2]), (0, 1))], roots[:2]
+    )
+    abroad = graph.node("add", [(graph.const(1.0), ()), (minus, (0, 1))], roots[:2])
+    data = [(share, (0, 1, 2)), (graph.unary("exp", cost), (0, 1, 2))]
+    tensors = [graph.node("mul", data, roots), graph.node("mul", [*data, (abroad, (0, 1))], roots)]
+    order = [*kept, *(axis for axis in range(3) if axis not in kept)]
+    places = {"tensor": tuple(order.index(k) for k in range(3)), "x": (order.index(1), order.index(2))}
+    sums = [
+        graph.node("mul", [(t, places["tensor"]), (x, places["x"])], [roots[k] for k in order], len(kept))
+        for t in tensors
+    ]
+    made = compile_roots(tuple(sums))
+    assert len([v for v in made.plan.stored if len(v.result) == 3]) == 1
+    rng = np.random.default_rng(0)
+    inputs = {"x": rng.random((regions, 3)), "cost": rng.normal(size=(regions, regions, 3))}
+    inputs["share"] = rng.random((regions, regions, 3))
+    tape = made.program({"region": regions, "good": 3}, {})
+    evaluate(tape, inputs)
+    terms = inputs["share"] * np.exp(inputs["cost"]) * inputs["x"]
+    summed = tuple(axis for axis in range(3) if axis not in kept)
+    np.testing.assert_allclose(tape[sums[0]], terms.sum(summed), rtol=1e-14)
+    off = terms * (1 - np.eye(regions))[:, :, None]
+    np.testing.assert_allclose(tape[sums[1]], off.sum(summed), rtol=1e-14)
+
+
+@pytest.mark.parametrize("size", range(1, 10))
+def test_what_is_not_finite_leaves_nothing_behind_its_rows(size):
+    """Rows end in zeros up to a whole vector; an evaluation that fails must not spoil the next."""
+    graph = Graph()
+    t, x = graph.input("t", "abb", Time.PRELUDE), graph.input("x", "ab", Time.STATE)
+    tensor = graph.unary("exp", t)
+    bar = graph.node("mul", [(tensor, (0, 2, 1)), (x, (0, 2))], "abb", 2)
+    back = graph.node("mul", [(tensor, (0, 1, 2)), (bar, (0, 2))], "abb", 2)
+    whole = graph.node("mul", [(back, (0, 1)), (bar, (0, 1))], "ab", 0)
+    tape = compile_roots((whole,)).program({"a": 2, "b": size}, {})
+    rng = np.random.default_rng(size)
+    given, point = rng.normal(size=(2, size, size)), rng.normal(size=(2, size))
+    evaluate(tape, {"t": given, "x": np.full((2, size), np.inf)})
+    assert not np.isfinite(tape[whole])
+    tape.set("x", point)
+    tape.run(tape.steps[Time.STATE])
+    first = np.einsum("anm,an->am", np.exp(given), point)
+    want = (np.einsum("anm,am->an", np.exp(given), first) * first).sum()
+    assert float(tape[whole]) == pytest.approx(float(want), rel=1e-12)
+
+
+def test_an_array_of_another_size_is_refused():
+    graph = Graph()
+    tape = compile_roots((graph.unary("exp", graph.input(0, "a", Time.STATE)),)).program({"a": 4}, {})
+    for give in (lambda a: tape.set(0, a), lambda a: tape.attach(0, a)):
+        with pytest.raises(ValueError, match="an array of 3 numbers stands where 4 are read or written"):
+            give(np.zeros(3))
 
 
 def test_the_same_node_may_be_wanted_twice():
@@ -351,6 +417,46 @@ def test_an_unwritable_cache_is_said_and_done_without(tmp_path, monkeypatch):
     with pytest.warns(RuntimeWarning, match="cache of compiled models cannot be written.*set EXACTHAT_CACHE"):
         built = toolchain.build(SMALL)
     assert twice(built) == 42
+
+
+def test_a_poisoned_file_that_cannot_be_removed_is_passed_over(cache_folder, monkeypatch):
+    cache_folder.mkdir()
+    (cache_folder / f"{toolchain.find_compiler().key(SMALL)}-0.so").write_bytes(b"poison")
+
+    def refused(path, **_):
+        raise PermissionError(f"{path} is not yours")
+
+    monkeypatch.setattr(Path, "unlink", refused)
+    assert twice(toolchain.build(SMALL)) == 42
+
+
+def test_a_user_without_a_home_has_a_cache_for_the_process(monkeypatch):
+    for name in ("EXACTHAT_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.setattr(toolchain, "_loaded", {})
+    folder = toolchain.cache_folder()
+    assert folder.is_dir()
+    assert twice(toolchain.build(SMALL + "/* homeless */")) == 42
+    assert any(folder.iterdir())
+
+
+def test_a_full_disk_is_an_error_in_words(cache_folder, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(toolchain.tempfile, "TemporaryDirectory", full)
+    with pytest.raises(CompilerError, match=r"folder for temporary files cannot be used.*No space left"):
+        toolchain.build(SMALL + "/* full */")
+
+
+def test_the_first_error_of_the_compiler_is_shown():
+    with pytest.raises(CompilerError, match=r"failed with status 1: .*error: .*nothing"):
+        toolchain.find_compiler().compile("int f(void) { return nothing; }\n")
 
 
 SOLVE = """

@@ -139,13 +139,23 @@ class CProgram:
 
     def set(self, name: object, value: Array) -> None:
         """Give an input its value; a contiguous array is read in place whenever the program runs."""
-        self._hold(self.inputs[name], np.ascontiguousarray(value, dtype=float))
+        array = np.ascontiguousarray(value, dtype=float)
+        self._check(self.compiled.plan.inputs[name], array)
+        self._hold(self.inputs[name], array)
 
     def attach(self, number: int, array: Array) -> None:
         """Write a root, by its number among values and products, into the caller's contiguous array."""
         assert array.flags.c_contiguous
         assert array.dtype == np.float64
-        self._hold(self.compiled.slots[self.compiled.plan.outputs[number][1]], array)
+        value = self.compiled.plan.outputs[number][1]
+        self._check(value, array)
+        self._hold(self.compiled.slots[value], array)
+
+    def _check(self, value: Value, array: Array) -> None:
+        """Refuse an array of another size: C would read or write beyond its end."""
+        expected = prod(self.sizes[root] for root, _ in value.result)
+        if array.size != expected:
+            raise ValueError(f"an array of {array.size} numbers stands where {expected} are read or written")
 
     def __getitem__(self, node: Node) -> Array:
         """Value of a root node after its binding time has run."""

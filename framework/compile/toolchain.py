@@ -18,6 +18,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -53,18 +54,21 @@ class Compiler:
 
     def key(self, source: str) -> str:
         """Name of the object that this compiler makes of a source."""
-        parts = "\0".join([source, self.name, self.version, *self.flags])
+        parts = "\0".join([source, self.name, self.version, platform.machine(), *self.flags])
         return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
     def compile(self, source: str) -> bytes:
         """Return the shared object that a source gives."""
-        with tempfile.TemporaryDirectory(prefix="exacthat-") as folder:
-            file, out = Path(folder, "model.c"), Path(folder, "model.so")
-            file.write_text(source)
-            _run([*self.command, *self.flags, "-o", str(out), str(file), "-lm"])
-            if not out.exists():
-                raise CompilerError(f"C compiler '{self.name}' wrote no object")
-            return out.read_bytes()
+        try:
+            with tempfile.TemporaryDirectory(prefix="exacthat-") as folder:
+                file, out = Path(folder, "model.c"), Path(folder, "model.so")
+                file.write_text(source)
+                _run([*self.command, *self.flags, "-o", str(out), str(file), "-lm"])
+                if not out.exists():
+                    raise CompilerError(f"C compiler '{self.name}' wrote no object")
+                return out.read_bytes()
+        except OSError as error:
+            raise CompilerError(f"the folder for temporary files cannot be used: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -164,8 +168,9 @@ def _run(command: list[str]) -> str:
     except (OSError, subprocess.SubprocessError) as error:
         raise CompilerError(f"C compiler '{name}' could not be run: {error}") from None
     if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()[-1:]
-        raise CompilerError(f"C compiler '{name}' failed with status {done.returncode}: {''.join(said)}")
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        said = next((line for line in lines if "error" in line), lines[-1] if lines else "it gives no reason")
+        raise CompilerError(f"C compiler '{name}' failed with status {done.returncode}: {said}")
     return done.stdout
 
 
@@ -173,11 +178,18 @@ def _run(command: list[str]) -> str:
 
 
 def cache_folder() -> Path:
-    """Folder of compiled models: ``EXACTHAT_CACHE``, or ``exacthat`` in ``XDG_CACHE_HOME`` or ``~/.cache``."""
+    """Folder of compiled models: ``EXACTHAT_CACHE``, or ``exacthat`` in ``XDG_CACHE_HOME`` or ``~/.cache``.
+
+    A user without a home has a folder that lasts as long as the process.
+    """
     if own := os.environ.get("EXACTHAT_CACHE"):
         return Path(own)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "exacthat"
+    if base := os.environ.get("XDG_CACHE_HOME"):
+        return Path(base, "exacthat")
+    try:
+        return Path.home() / ".cache" / "exacthat"
+    except RuntimeError:
+        return _temporary()
 
 
 def _from_cache(key: str) -> ctypes.CDLL | None:
@@ -188,7 +200,8 @@ def _from_cache(key: str) -> ctypes.CDLL | None:
                 return ctypes.CDLL(str(path))
         except OSError:
             pass
-        path.unlink(missing_ok=True)
+        with suppress(OSError):  # one that may not be removed is passed over
+            path.unlink()
     return None
 
 
@@ -204,11 +217,20 @@ def _into_cache(key: str, content: bytes) -> ctypes.CDLL:
             RuntimeWarning,
             stacklevel=2,
         )
-        path = _write(_temporary(), name, content)
+        path = _write_aside(name, content)
     try:
         return ctypes.CDLL(str(path))
     except OSError as error:
-        raise CompilerError(f"the compiled model cannot be loaded: {error}") from None
+        raise CompilerError(
+            f"the compiled model cannot be loaded: {error}; set EXACTHAT_CACHE to a folder from which programs may run"
+        ) from None
+
+
+def _write_aside(name: str, content: bytes) -> Path:
+    try:
+        return _write(_temporary(), name, content)
+    except OSError as error:
+        raise CompilerError(f"the folder for temporary files cannot be used: {error}") from None
 
 
 def _write(folder: Path, name: str, content: bytes) -> Path:
