@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
@@ -267,10 +267,14 @@ class Model:
     def variant(self, group: str, default: str, **builders: Builder) -> None:
         """Declare interchangeable blocks: each builder declares the equations of block `group`.
 
-        Underscores in the names given here are shown as hyphens.
+        Underscores in the names given here are shown as hyphens. A group that the model has already gets further
+        variants, of which `default` is then the chosen one.
         """
-        self.variant_builders[group] = {k.replace("_", "-"): b for k, b in builders.items()}
-        self._build(group, default)
+        given = {k.replace("_", "-"): b for k, b in builders.items()}
+        earlier = self.variant_builders.get(group)
+        self.variant_builders[group] = {**(earlier or {}), **given}
+        with self._rebuilding(group) if earlier else nullcontext():
+            self._build(group, default)
 
     def dependent(self, block: str, builder: Builder) -> None:
         """Declare a block that depends on which variants are chosen; it is declared anew after every choice.
@@ -323,11 +327,15 @@ class Model:
         self.chosen[group] = name
 
     def replace(self, block: str, builder: Builder) -> Model:
-        """Return a copy in which the equations of `block` are those that `builder` declares."""
+        """Return a copy in which the equations of `block` are those that `builder` declares.
+
+        The block of a variant group then has this one form; `variant` adds a form to choose from instead.
+        """
         if block not in self.blocks:
             raise ModelError(f"model '{self.name}' has no block '{block}'.{did_you_mean(block, self.blocks)}")
         out = self.copy()
         out.chosen.pop(block, None)
+        out.variant_builders.pop(block, None)
         with out._rebuilding(block), out.block(block):
             builder(out)
         return out
@@ -340,7 +348,7 @@ class Model:
             order.append(block)
         self.equations = [e for e in self.equations if e.block != block]
         self.adjustments.pop(block, None)
-        for symbol in [s for s, b in self._declared_in.items() if b == block]:
+        for symbol in [d.symbol for d in self.declared_in(block)]:
             del self.symbols[symbol], self._declared_in[symbol]
         for stated in (self.identities, self.normalisations):  # what was said of symbols that are gone
             stated[:] = [pair for pair in stated if _symbols_of(*pair) <= self.symbols.keys()]
@@ -368,6 +376,10 @@ class Model:
         return out
 
     # ---- looking ---------------------------------------------------------------------------------
+
+    def declared_in(self, block: str) -> list[Declaration]:
+        """Declarations made inside a block."""
+        return [self.symbols[s] for s, b in self._declared_in.items() if b == block]
 
     @property
     def blocks(self) -> dict[str, list[Equation]]:

@@ -6,6 +6,7 @@ from exacthat.cli.bench import bench_command
 from exacthat.cli.commands import app
 from exacthat.cli.did import did_command
 from exacthat.cli.measure import measure_command
+from exacthat.cli.new import new_command
 from exacthat.cli.replicate import replicate_command
 
 app.command("diff")(diff_command)
@@ -13,6 +14,7 @@ app.command("elasticities")(elasticities_command)
 app.command("bench")(bench_command)
 app.command("did")(did_command)
 app.command("measure")(measure_command)
+app.command("new")(new_command)
 app.command("replicate")(replicate_command)
 app.add_typer(patents.app, name="patents")
 
