@@ -78,6 +78,10 @@ class Plot:
             self.figure.savefig(text, format="svg", metadata=about)
         return text.getvalue()
 
+    def _repr_svg_(self) -> str:
+        """Notebooks show the figure."""
+        return self.svg
+
     def save(self, folder: Path) -> None:
         """Write the figure as SVG and PNG."""
         (folder / f"{self.name}.svg").write_text(self.svg, encoding="utf-8")

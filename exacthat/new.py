@@ -43,7 +43,7 @@ def start(name: str, source: str, block: str | None = None, folder: Path = Path(
     Raises
     ------
     ModelError
-        `name` is no Python name, or there is no such model or block.
+        `name` is no Python name or that of a module, or there is no such model or block.
     OutputError
         One of the files exists, or cannot be written.
     """
@@ -52,6 +52,8 @@ def start(name: str, source: str, block: str | None = None, folder: Path = Path(
     for path in files:
         if path.exists() or path.is_symlink():
             raise OutputError(f"'{path}' exists and is kept; choose another name.")
+    if importlib.util.find_spec(name) is not None:
+        raise ModelError(f"'{name}' is a module of Python that '{name}.py' would hide; try my_{name}.")
     try:
         files[0].write_text(text, encoding="utf-8")
         if source in CALIBRATED:
@@ -89,7 +91,7 @@ def model_file(name: str, source: str, block: str | None = None) -> str:
 
 
 def _check_name(name: str) -> None:
-    """Refuse what Python cannot import, and what would hide a module that something else imports."""
+    """Refuse what Python cannot import, and whatever is a path."""
     if not name.isidentifier() or keyword.iskeyword(name):
         near = re.sub(r"\W+", "_", Path(name).stem).strip("_")
         near = near if near.isidentifier() and not keyword.iskeyword(near) else "my_variant"
@@ -97,8 +99,6 @@ def _check_name(name: str) -> None:
             f"'{name}' cannot be the name of a model file: take letters, digits and underscores, without a folder or "
             f"an ending, for instance {near}."
         )
-    if importlib.util.find_spec(name) is not None:
-        raise ModelError(f"'{name}' is a module of Python that '{name}.py' would hide; try my_{name}.")
 
 
 def _head(name: str, source: str, library: Model, parts: list[str]) -> str:

@@ -12,7 +12,7 @@ from framework.algebra import match
 from framework.compile import compile_model
 from framework.errors import DataError, did_you_mean
 from framework.hat import hat
-from framework.latex import display, equation_to_latex
+from framework.latex import display, equation_to_latex, markdown
 from framework.model import Equation, Model
 from framework.sets import free_indices
 from framework.solve import solve
@@ -63,6 +63,10 @@ class Difference:
         return "\n".join(lines)
 
     __str__ = __repr__ = to_text
+
+    def _repr_markdown_(self) -> str:
+        """Notebooks show the equations that differ."""
+        return markdown(self.to_latex()) or self.to_text()
 
     def to_latex(self) -> str:
         """The equations that differ, one display a block and a model."""

@@ -380,6 +380,11 @@ def display(heading: str, rows: list[str]) -> str:
     )
 
 
+def markdown(latex: str) -> str:
+    r"""Displays ``\[...\]`` as notebooks render them in Markdown, between pairs of dollars."""
+    return re.sub(r"^\\\[|\\\]$", "$$", latex, flags=re.MULTILINE)
+
+
 def symbols_to_latex(model: Model) -> str:
     """Notation of a model: symbol, name, dims, unit and role of everything that is declared."""
     rows = [r"\text{symbol} & \text{name} & \text{dims} & \text{unit} & \text{role} \\ \hline"]

@@ -406,6 +406,12 @@ class Model:
 
         return model_to_latex(self)
 
+    def _repr_markdown_(self) -> str:
+        """Notebooks show a model as its equations."""
+        from framework.latex import markdown
+
+        return markdown(self.to_latex())
+
     def __repr__(self) -> str:
         from framework.tables import model_table
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-PAGE = Path(__file__).parents[1] / "docs" / "analysis.md"
+from pages import ROOT, run_page
+
+PAGE = ROOT / "docs" / "analysis.md"
 
 
 def test_the_page_runs_and_is_right():
-    names: dict = {}
-    for block in re.findall(r"^```python\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE):
-        exec(block, names)
+    names = run_page(PAGE)
     effect, gain = names["effect"], names["gain"]
     assert float(abs(effect["fixed-effort"].sel(channel="technology")).max()) < 1e-10
     japan = gain.sel(region="JPN")

@@ -37,7 +37,7 @@ def _in_a_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.mark.parametrize(("name", "block"), BLOCKS, ids=" ".join)
+@pytest.mark.parametrize(("name", "block"), BLOCKS, ids=[" ".join(pair) for pair in BLOCKS])
 def test_a_block_that_is_written_out_is_that_of_the_library(name, block):
     names: dict = {}
     exec(
@@ -82,13 +82,11 @@ def _check_results(name: str) -> None:
             np.testing.assert_allclose(mine, exogenous, rtol=1e-12)
 
 
-def test_every_block_can_be_asked_for():
-    for block in MODELS["rare-earths"]().blocks:
-        name = f"my_{function_name(block)}"
-        start(name, "rare-earths", block)
-        changed = diff(MODELS["rare-earths"](), load_model(f"{name}.py"))
-        assert list(changed.equations) == ["added outcomes"]
-        assert hat(load_model(f"{name}.py")).is_hat
+def test_another_block_can_be_asked_for():
+    start("my_outcomes", "rare-earths", "outcomes")
+    changed = load_model("my_outcomes.py")
+    assert list(diff(MODELS["rare-earths"](), changed).equations) == ["added outcomes"]
+    assert hat(changed).is_hat
 
 
 def test_an_index_with_the_name_of_a_symbol_gets_another_one():

@@ -1,0 +1,77 @@
+"""Every page of the documentation runs as a reader would run it; what cannot be run says why, and is counted."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from pages import PAGES, ROOT, blocks, name_of, run_page
+
+ELSEWHERE = {
+    "README.md": "test_readme.py",
+    "docs/analysis.md": "test_docs_analysis.py",
+    **{f"docs/empirics/{p.name}": "test_docs_empirics.py" for p in ROOT.glob("docs/empirics/*.md")},
+}
+"""Pages whose own test runs them and looks at the numbers."""
+
+NOT_RUN = {
+    "docs/gallery/index.md": 1,
+    "docs/howto/benchmark.md": 1,
+    "docs/index.md": 1,
+    "docs/replication.md": 2,
+    "docs/solvers.md": 1,
+}
+"""Blocks that are marked as not run, by page: a new one has to be written here as well."""
+
+KINDS = re.compile(
+    r"python|sh|toml|text|\{code-cell\} ipython3|\{(toctree|math|eval-rst|note|warning|figure|image)\}.*"
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_figure_at_a_time():
+    yield
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if name_of(p) not in ELSEWHERE], ids=name_of)
+def test_the_page_runs(page, tmp_path, monkeypatch):
+    if not any(re.match(r"python|sh|\{code-cell\}", b.kind) for b in blocks(page) if not b.reason):
+        pytest.skip("the page has no code")
+    monkeypatch.chdir(tmp_path)
+    run_page(page)
+
+
+def test_blocks_that_are_not_run_are_those_listed():
+    found = {name_of(p): sum(bool(b.reason) for b in blocks(p)) for p in PAGES}
+    assert {page: n for page, n in found.items() if n} == NOT_RUN
+
+
+def test_a_block_says_what_it_is_so_that_no_code_escapes():
+    for page in PAGES:
+        for block in blocks(page):
+            assert KINDS.fullmatch(block.kind), (
+                f"{name_of(page)}: a block of kind '{block.kind}' is not known"
+            )
+
+
+def test_the_tests_that_run_other_pages_exist():
+    for page, test in ELSEWHERE.items():
+        assert (ROOT / page).is_file()
+        assert page.split("/")[-1 if test != "test_docs_empirics.py" else 1] in (
+            ROOT / "tests" / test
+        ).read_text("utf-8")
+
+
+def test_a_block_that_fails_fails_its_page(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs" / "howto" / "variant.md"
+    broken = tmp_path / "page.md"
+    broken.write_text(
+        page.read_text(encoding="utf-8").replace("from exacthat import nests", "assert False"), "utf-8"
+    )
+    monkeypatch.setattr("pages.name_of", str)
+    with pytest.raises(AssertionError):
+        run_page(broken)
