@@ -46,7 +46,7 @@ nb_render_markdown_format = "myst"
 os.environ["PATH"] = os.pathsep.join(
     [sysconfig.get_path("scripts"), os.environ["PATH"]]
 )  # the command exacthat
-os.environ.update(NO_COLOR="1", TERM="dumb", COLUMNS="100")
+os.environ.update(TTY_COMPATIBLE="0", COLUMNS="90")  # its output as in a file: no colours, no progress bar
 
 myst_enable_extensions = ["amsmath", "dollarmath", "colon_fence"]
 myst_heading_anchors = 3
@@ -65,4 +65,9 @@ html_theme = "pydata_sphinx_theme"
 html_title = "exacthat"
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
-html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
+html_sidebars = {"index": [], "gallery/index": [], "tutorial/*": []}
+html_theme_options = {
+    "show_prev_next": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "header_links_before_dropdown": 7,
+}

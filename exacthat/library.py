@@ -43,6 +43,11 @@ RECALIBRATED: dict[str, Callable[..., xr.Dataset]] = {"rare-earths": calibration
 """Those whose baseline is quicker to make from another baseline than from the table."""
 
 
+def has_baseline(name: str) -> bool:
+    """True for a built-in model that the package ships baseline data for."""
+    return name in CALIBRATED or name in FROM_SAM
+
+
 @dataclass(frozen=True)
 class Baseline:
     """Baseline data of a model, with a table of parameters and their sources where it is known.

@@ -9,19 +9,22 @@ from pathlib import Path
 
 import sympy as sp
 
-import calibration
-from exacthat.library import CALIBRATED, DEFAULT_TABLE
+from exacthat.library import has_baseline, load_baseline
 from exacthat.output import OutputError
-from exacthat.scenario import default_study, exogenous_symbols
+from exacthat.scenario import Study, default_study, exogenous_symbols
 from exacthat.source import block_source, function_name
 from framework import Model
 from framework.errors import ModelError, ScenarioError, did_you_mean
 from framework.symbols import Declaration, Kind
 from models import MODELS
 
+NO_DATA = (
+    "The package ships no baseline data for this model; the first command lists what BASELINE.nc has to hold."
+)
+
 
 def start(name: str, source: str, block: str | None = None, folder: Path = Path()) -> list[Path]:
-    """Write a model file and, where the library makes them from a shipped table, the baseline data for it.
+    """Write a model file and, where the package ships some, the baseline data for it.
 
     Parameters
     ----------
@@ -48,7 +51,7 @@ def start(name: str, source: str, block: str | None = None, folder: Path = Path(
         One of the files exists, or cannot be written.
     """
     text = model_file(name, source, block)
-    files = [folder / f"{name}.py", *([folder / f"{name}.nc"] if source in CALIBRATED else [])]
+    files = [folder / f"{name}.py", *([folder / f"{name}.nc"] if has_baseline(source) else [])]
     for path in files:
         if path.exists() or path.is_symlink():
             raise OutputError(f"'{path}' exists and is kept; choose another name.")
@@ -56,9 +59,10 @@ def start(name: str, source: str, block: str | None = None, folder: Path = Path(
         raise ModelError(f"'{name}' is a module of Python that '{name}.py' would hide; try my_{name}.")
     try:
         files[0].write_text(text, encoding="utf-8")
-        if source in CALIBRATED:
-            data = CALIBRATED[source](calibration.load_table(DEFAULT_TABLE), calibration.default_parameters())
-            data.to_netcdf(files[1], engine="h5netcdf")
+        if has_baseline(source):
+            load_baseline(MODELS[source](), Study.of_model(source)).data.to_netcdf(
+                files[1], engine="h5netcdf"
+            )
     except OSError as error:
         for path in files:
             path.unlink(missing_ok=True)
@@ -103,7 +107,7 @@ def _check_name(name: str) -> None:
 
 def _head(name: str, source: str, library: Model, parts: list[str]) -> str:
     """Docstring, with commands that run at once, and imports."""
-    data = f"{name}.nc" if source in CALIBRATED else "BASELINE.nc"
+    data = f"{name}.nc" if has_baseline(source) else "BASELINE.nc"
     called = {*re.findall(r"\b([A-Za-z]\w*)\(", "\n".join(parts))}
     imports = (
         [f"from sympy import {', '.join(found)}\n"]
@@ -116,9 +120,10 @@ def _head(name: str, source: str, library: Model, parts: list[str]) -> str:
         [
             f'"""{_title(name, library)}.',
             "",
-            f"    exacthat check {name}.py{f' {data}' if source in CALIBRATED else ''}",
+            f"    exacthat check {name}.py{f' {data}' if has_baseline(source) else ''}",
             f'    exacthat run {name}.py --data {data} --shock "{_shock(source, library)}" --out results/{name}',
             "",
+            *([] if has_baseline(source) else [NO_DATA, ""]),
             "Equations are in levels, as in a paper; exacthat derives the exact-hat form. Whatever is not in this file is as in",
             f"the library: `exacthat equations {name}.py` prints all of it, `--hat` what is solved.",
             '"""',

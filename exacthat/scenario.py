@@ -94,6 +94,11 @@ class Study(BaseModel):
     _source: str = PrivateAttr("scenario file")
     _text: str = PrivateAttr("")
 
+    @classmethod
+    def of_model(cls, model: str) -> Study:
+        """Return a study without scenarios, which says only where the baseline of a model comes from."""
+        return cls.model_construct(model=model, data=None, parameters={}, scenario=[])
+
     @property
     def source(self) -> str:
         """Name of the file that the study was read from."""

@@ -10,7 +10,7 @@ import xarray as xr
 from typer.testing import CliRunner
 
 from exacthat.cli import app
-from exacthat.library import CALIBRATED, load_model
+from exacthat.library import has_baseline, load_model
 from exacthat.new import start
 from exacthat.output import OutputError
 from exacthat.source import block_source, function_name
@@ -58,11 +58,11 @@ def test_the_new_file_checks_and_runs_with_the_commands_it_names(name):
     commands = re.findall(r"^    (exacthat .*)$", text, re.MULTILINE)
     assert [c.split()[1] for c in commands] == ["check", "run"]
     assert max(map(len, text.splitlines())) <= 120
-    assert Path("my_variant.nc").is_file() == (name in CALIBRATED)
-    for command in commands[: 2 if name in CALIBRATED else 1]:
+    assert Path("my_variant.nc").is_file() == has_baseline(name)
+    for command in commands[: 2 if has_baseline(name) else 1]:
         result = invoke(command)
         assert result.exit_code == 0, f"{command}\n{result.output}"
-    if name in CALIBRATED:
+    if has_baseline(name):
         _check_results(name)
 
 

@@ -111,7 +111,7 @@ def _economy(model: str, size: str | None, data: str | None, seed: int) -> xr.Da
 
     declared = load_model(model)
     if size is None:
-        study = Study.model_construct(model=model, data=None, parameters={}, scenario=[])
+        study = Study.of_model(model)
         return load_baseline(declared, study, data).data
     if data is not None:
         raise typer.BadParameter("give --size for a synthetic economy or --data for your own, not both.")

@@ -145,7 +145,7 @@ def check(
     ] = None,
 ) -> None:
     """Show the structure of a model: equations, matching, core, Walras, data needed; with DATA, replicate them."""
-    from exacthat.library import CALIBRATED, FROM_SAM, load_model
+    from exacthat.library import has_baseline, load_model
     from framework import analyse, hat
 
     declared = choose(load_model(model), variant or [])
@@ -154,7 +154,7 @@ def check(
     out.print(structure.to_text(), highlight=False, markup=False, soft_wrap=True)
     if declared.variants:
         show_pairs([(k, ", ".join(v)) for k, v in declared.variants.items()], "variants")
-    if data is not None or model in {*CALIBRATED, *FROM_SAM}:
+    if data is not None or has_baseline(model):
         _replicate(declared, model, data)
     if picture:
         from exacthat.structure_figure import save_structure
@@ -245,8 +245,7 @@ def _replicate(model: Model, reference: str, data: str | None) -> None:
     from exacthat.scenario import Study
     from framework import compile_model, hat, solve
 
-    empty = Study.model_construct(model=reference, data=None, parameters={}, scenario=[])
-    baseline = load_baseline(model, empty, data)
+    baseline = load_baseline(model, Study.of_model(reference), data)
     problem = compile_model(hat(model)).bind(baseline.data, {}, {})
     require_feasible(problem)
     solution = solve(problem)
