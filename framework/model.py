@@ -268,13 +268,16 @@ class Model:
         """Declare interchangeable blocks: each builder declares the equations of block `group`.
 
         Underscores in the names given here are shown as hyphens. A group that the model has already gets further
-        variants, of which `default` is then the chosen one.
+        variants, which are compared with the others; `default` is then the chosen one.
         """
         given = {k.replace("_", "-"): b for k, b in builders.items()}
         earlier = self.variant_builders.get(group)
         self.variant_builders[group] = {**(earlier or {}), **given}
+        if group in self.compared:
+            self.compared[group] = list(dict.fromkeys([*self.compared[group], *given]))
         with self._rebuilding(group) if earlier else nullcontext():
             self._build(group, default)
+        self._declare_dependents()
 
     def dependent(self, block: str, builder: Builder) -> None:
         """Declare a block that depends on which variants are chosen; it is declared anew after every choice.
@@ -310,10 +313,15 @@ class Model:
                 )
             with out._rebuilding(group):
                 out._build(group, name)
-        for block, builder in out.dependents.items() if choice else ():
-            with out._rebuilding(block), out.block(block):
-                builder(out)
+        if choice:
+            out._declare_dependents()
         return out
+
+    def _declare_dependents(self) -> None:
+        """Declare anew what depends on the chosen variants."""
+        for block, builder in self.dependents.items():
+            with self._rebuilding(block), self.block(block):
+                builder(self)
 
     def _build(self, group: str, name: str) -> None:
         builders = self.variant_builders[group]
@@ -335,9 +343,11 @@ class Model:
             raise ModelError(f"model '{self.name}' has no block '{block}'.{did_you_mean(block, self.blocks)}")
         out = self.copy()
         out.chosen.pop(block, None)
-        out.variant_builders.pop(block, None)
+        for kept in (out.variant_builders, out.compared, out.dependents):
+            kept.pop(block, None)
         with out._rebuilding(block), out.block(block):
             builder(out)
+        out._declare_dependents()
         return out
 
     @contextmanager

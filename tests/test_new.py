@@ -49,6 +49,7 @@ def test_a_block_that_is_written_out_is_that_of_the_library(name, block):
     again = library.replace(block, names[function_name(block)])
     assert not diff(library, again), str(diff(library, again))[:2000]
     assert list(again.blocks) == list(library.blocks)
+    assert again.adjustments == library.adjustments
 
 
 @pytest.mark.parametrize("name", MODELS)
