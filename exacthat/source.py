@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import sympy as sp
 
 from framework import Model
-from framework.model import Equation
+from framework.equation import Adjustment, Equation
 from framework.printing import typed
 from framework.sets import Element, bound_indices, root_of
 from framework.symbols import Declaration, declared_atoms, symbol_name
@@ -35,13 +36,19 @@ def block_source(model: Model, block: str, about: str) -> str:
     about : str
         Docstring of the function.
     """
-    equations = [_apart(eq, model) for eq in model.blocks[block]]
-    sides = [side for eq in equations for side in (eq.lhs, eq.rhs)]
-    indices = dict.fromkeys(
-        i for eq in equations for i in [*eq.indices, *bound_indices(eq.lhs), *bound_indices(eq.rhs)]
-    )
     own = model.declared_in(block)
-    used = {symbol_name(a) for side in sides for a in declared_atoms(side)} - {d.symbol for d in own}
+    names = {d.symbol for d in own}
+    equations = [_apart(eq, model) for eq in model.blocks[block]]
+    stated = {  # theorems and units are dropped with the symbols they are about
+        "identity": [_apart(pair, model) for pair in _about(model.identities, names)],
+        "normalise": [_apart(pair, model) for pair in _about(model.normalisations, names)],
+    }
+    relations = [*equations, *stated["identity"], *stated["normalise"]]
+    sides = [side for relation in relations for side in (relation.lhs, relation.rhs)]
+    indices = dict.fromkeys(
+        i for r in relations for i in [*r.indices, *bound_indices(r.lhs), *bound_indices(r.rhs)]
+    )
+    used = {symbol_name(a) for side in sides for a in declared_atoms(side)} - names
     given = [s for s in model.symbols if s in used]
     few = [given[k : k + 5] for k in range(0, len(given), 5)]
     lines = [
@@ -50,9 +57,17 @@ def block_source(model: Model, block: str, about: str) -> str:
         *(", ".join(part) + " = " + ", ".join(f'm["{s}"]' for s in part) for part in few),
         *map(_declaration, own),
         *(_statement(eq, model) for eq in equations),
+        *(f"m.{what}({typed(r.lhs)}, {typed(r.rhs)})" for what, found in stated.items() for r in found),
+        *([_adjustment(model.adjustments[block])] if block in model.adjustments else []),
     ]
     body = textwrap.indent("\n".join(map(_wrapped, lines)), "    ")
     return f"def {function_name(block)}(m: Model) -> None:\n{body}\n"
+
+
+def _about(pairs: Iterable[tuple[sp.Expr, sp.Expr]], names: set[str]) -> list[Equation]:
+    """The relations in which one of these symbols stands."""
+    found = [p for p in pairs if names & {symbol_name(a) for side in p for a in declared_atoms(side)}]
+    return [Equation("", "", lhs, rhs, False) for lhs, rhs in found]
 
 
 def _apart(eq: Equation, model: Model) -> Equation:
@@ -62,7 +77,7 @@ def _apart(eq: Equation, model: Model) -> Equation:
         clashing = [i for i in side.atoms(sp.Idx) if str(i.label) in {*model.symbols, "m"}]
         return side.xreplace({i: sp.Idx(f"{i.label}_", i.upper - i.lower + 1) for i in clashing})
 
-    return Equation(eq.name, eq.block, renamed(eq.lhs), renamed(eq.rhs), eq.defines)
+    return replace(eq, lhs=renamed(eq.lhs), rhs=renamed(eq.rhs))
 
 
 def _sets(indices: Sequence[sp.Idx], sides: Iterable[sp.Expr], own: Iterable[Declaration]) -> list[str]:
@@ -96,9 +111,11 @@ def _declaration(decl: Declaration) -> str:
 
 
 def _quoted(value: object) -> str:
-    """A value as it is typed."""
-    plain = isinstance(value, str) and '"' not in value
-    return ("r" if "\\" in str(value) else "") + f'"{value}"' if plain else repr(value)
+    """A value as it is typed; a long text in several pieces, which Python joins."""
+    if not isinstance(value, str) or '"' in value:
+        return repr(value)
+    mark = "r" if "\\" in value else ""
+    return " ".join(f'{mark}"{piece}"' for piece in textwrap.wrap(value, 80, drop_whitespace=False) or [""])
 
 
 def _statement(eq: Equation, model: Model) -> str:
@@ -108,6 +125,12 @@ def _statement(eq: Equation, model: Model) -> str:
         return f'm.equate("{eq.name}", {sides})'
     usual = model.symbols[symbol_name(eq.lhs)].name
     return f"m.define({sides}" + (")" if eq.name == usual else f', "{eq.name}")')
+
+
+def _adjustment(adjustment: Adjustment) -> str:
+    """The statement that declares what an equilibrium must be stable to."""
+    shifters = ", ".join(f'"{variable}": "{shifter}"' for variable, shifter in adjustment.shifters.items())
+    return f"m.adjust({_quoted(adjustment.what)}, {{{shifters}}}, {_quoted(adjustment.fix)})"
 
 
 def _wrapped(line: str) -> str:

@@ -50,6 +50,8 @@ def test_a_block_that_is_written_out_is_that_of_the_library(name, block):
     assert not diff(library, again), str(diff(library, again))[:2000]
     assert list(again.blocks) == list(library.blocks)
     assert again.adjustments == library.adjustments
+    assert set(again.identities) == set(library.identities)
+    assert set(again.normalisations) == set(library.normalisations)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -100,6 +102,27 @@ def test_an_index_with_the_name_of_a_symbol_gets_another_one():
     names: dict = {}
     exec("from sympy import Sum\nfrom framework import Model\n" + block_source(m, "use", "It."), names)
     assert not diff(m, m.replace("use", names["use"]))
+
+
+def test_a_block_keeps_its_theorems_units_and_stability():
+    m = Model("research", "a theorem, a unit and an adjustment that go with the symbols of a block")
+    region = m.set("region")
+    (i,) = region.indices("i")
+    with m.block("research"):
+        effort = m.variable("A", [region], "effort", description="x " * 60)
+        push = m.exogenous("eta", [region], "push", latex=r"\eta")
+        m.define(effort[i], push[i])
+        m.identity(effort[i], push[i])
+        m.normalise(effort[i], 1)
+        m.adjust("effort", {"A": "eta"}, "with much " * 20)
+    text = block_source(m, "research", "It.")
+    assert max(map(len, text.splitlines())) <= 110
+    names: dict = {}
+    exec("from framework import Model\n" + text, names)
+    again = m.replace("research", names["research"])
+    assert not diff(m, again)
+    assert (again.identities, again.normalisations) == (m.identities, m.normalisations)
+    assert again.adjustments == m.adjustments
 
 
 def sum_over(capital, k):
