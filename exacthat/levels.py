@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 MEASURES = ("before", "after", "percent_change")
 FILE = "levels.csv"
 DIGITS = 5
+MOST_ROWS = 100
+"""Values of a variable up to which a table to read lists them."""
 
 
 def levels(outcomes: xr.Dataset, model: Model, baseline: xr.Dataset) -> xr.Dataset:
@@ -100,7 +102,10 @@ def _position(results: xr.Dataset):
 
 
 def levels_tables(results: xr.Dataset, scenario: str) -> list[Table]:
-    """Return the levels before and after in one scenario, one table for each variant, to print."""
+    """Return the levels before and after in one scenario, one table for each variant, to read.
+
+    A variable of many values has one row that says where they are.
+    """
     frame = levels_frame(results)
     frame = frame[frame["scenario"] == scenario]
     groups = case_dims(results)[1:]
@@ -109,10 +114,15 @@ def levels_tables(results: xr.Dataset, scenario: str) -> list[Table]:
     ]
     tables = []
     for variant, part in frame.groupby(groups, sort=False) if groups else [((), frame)]:
-        rows = [
-            (_name(row, dims), [_cell(row["before"]), _cell(row["after"]), _cell(row["percent_change"], 4)])
-            for row in part.to_dict("records")
-        ]
+        rows = []
+        for symbol, cells in part.groupby("symbol", sort=False):
+            if len(cells) > MOST_ROWS:
+                name = acronyms(cells["variable"].iloc[0])
+                rows.append((f"{symbol}  {name}, {len(cells)} values", ["", f"in {FILE}", ""]))
+                continue
+            for row in cells.to_dict("records"):
+                values = [_cell(row["before"]), _cell(row["after"]), _cell(row["percent_change"], 4)]
+                rows.append((_name(row, dims), values))
         title = ", ".join([scenario, *map(str, variant)])
         tables.append(Table(title, "variable", [("", ["before", "after", "percent change"])], rows))
     return tables

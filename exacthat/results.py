@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from exacthat.display import long_name
+from exacthat.display import is_ratio, long_name
 from exacthat.levels import levels
 from exacthat.ree import has_ree, real_gdp_without_markup
 from exacthat.wording import setting_in_words
+from framework.errors import ModelError
 
 if TYPE_CHECKING:
     from exacthat.library import Baseline
@@ -140,6 +141,7 @@ def write_results(results: xr.Dataset, path: Path) -> None:
 
 def combine(parts: Sequence[xr.Dataset], cases: Sequence[Case], groups: Sequence[str]) -> xr.Dataset:
     """Join data sets of the cases along (scenario, variant groups), in the order of the cases."""
+    _require_one_meaning(parts, cases)
     dims = ["scenario", *groups]
     labels = [(case.scenario, *(case.variant[g] for g in groups)) for case in cases]
     index = pd.MultiIndex.from_tuples(labels, names=dims)
@@ -153,6 +155,20 @@ def combine(parts: Sequence[xr.Dataset], cases: Sequence[Case], groups: Sequence
         if without:
             array.attrs["comment"] = f"not part of: {'; '.join(without)}"
     return joined.transpose(*dims, ...)
+
+
+def _require_one_meaning(parts: Sequence[xr.Dataset], cases: Sequence[Case]) -> None:
+    """Refuse an outcome that is a ratio in one variant and a level in another: they cannot stand in one array."""
+    seen: dict[str, tuple[bool, Case]] = {}
+    for case, part in zip(cases, parts, strict=True):
+        for name, array in part.data_vars.items():
+            ratio, first = seen.setdefault(str(name), (is_ratio(array), case))
+            if ratio != is_ratio(array):
+                kinds = ("new over baseline", "a level") if ratio else ("a level", "new over baseline")
+                raise ModelError(
+                    f"'{name}' is {kinds[0]} in '{first.label}' and {kinds[1]} in '{case.label}'; declare it with level=True "
+                    "in every variant or in none."
+                )
 
 
 def _certificate(solution: Solution) -> xr.Dataset:

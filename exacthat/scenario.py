@@ -320,7 +320,7 @@ def _settings(study: Study, number: int, model: Model) -> tuple[dict, dict, dict
         known = [*exogenous, *model.closures, *model.elements]
         if key not in known:
             raise ScenarioError(
-                f"{where}: unknown key '{key}'.{did_you_mean(key, known)} "
+                f"{where}: unknown key '{key}'.{_key_of(model, key) or did_you_mean(key, known)} "
                 f"A scenario of '{model.name}'{_variant_in_words(model)} may set: {', '.join(known)}."
             )
         if isinstance(value, str):
@@ -344,6 +344,11 @@ def _settings(study: Study, number: int, model: Model) -> tuple[dict, dict, dict
             f"{', '.join([*exogenous, *model.closures])}."
         )
     return shocks, swaps, elements
+
+
+def _key_of(model: Model, symbol: str) -> str:
+    """Say which key a symbol of the equations has; empty for what is no symbol."""
+    return f" The key of {symbol} is '{model.symbols[symbol].key}'." if symbol in model.symbols else ""
 
 
 def _variant_in_words(model: Model) -> str:

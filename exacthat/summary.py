@@ -116,6 +116,20 @@ def scalar_table(results: xr.Dataset, key: str) -> Table:
     return Table(heading(results[key]), "scenario", columns, rows)
 
 
+def scalars(results: xr.Dataset, scenario: str) -> Table:
+    """Every outcome without further dims in one scenario: a row for each, a column for each variant."""
+    keys = [k for k in keys_over(results) if results[k].dtype.kind == "f"]
+    rows = [
+        (heading(results[k]), cells(results, k, "scenario", "variant")[_at(results, scenario)]) for k in keys
+    ]
+    variants = by_variant(results[keys[0]], results)["variant"].values
+    return Table(scenario, "outcome", [("", [str(v) for v in variants])], rows)
+
+
+def _at(results: xr.Dataset, scenario: str) -> int:
+    return results["scenario"].values.tolist().index(scenario)
+
+
 def sector_table(results: xr.Dataset, key: str, scenario: str, variant: str) -> Table:
     """One outcome by sector (rows) and region (columns) in one case."""
     array = results[key]

@@ -401,8 +401,9 @@ class Model:
 
     @property
     def elements(self) -> dict[str, str]:
-        """Named elements used in the equations, with their labels."""
+        """Named elements used in the equations and in the numeraire, with their labels."""
         exprs = [e for eq in self.equations for e in (eq.lhs, eq.rhs)]
+        exprs += [self.numeraire_rule.expr] if self.numeraire_rule else []
         found = set().union(*(expr.atoms(Element) for expr in exprs)) if exprs else set()
         return {e.name: e.label for e in sorted(found, key=str)}
 

@@ -8,8 +8,6 @@ The elasticity of substitution between the factors is ``sigma = epsilon - (epsil
 
 from __future__ import annotations
 
-from typing import Any
-
 from framework import Model
 
 FACTORS = {"L": "labour", "Z": "skill"}
@@ -74,7 +72,7 @@ def short_run(m: Model) -> None:
 
 def lab_equipment(m: Model) -> None:
     """Balanced growth where research uses the final good."""
-    eta_L, eta_Z, r, g = _balanced_growth(m, level=True, lower=0.0)
+    eta_L, eta_Z, r, g = _balanced_growth(m)
     m.equate("free entry, L", eta_L * m["pi_L"], r)
     m.equate("free entry, Z", eta_Z * m["pi_Z"], r)
     m.define(g, (r - m["rho"]) / m["theta"])
@@ -89,19 +87,21 @@ def knowledge(m: Model) -> None:
     own, other = (1 + delta) / 2, (1 - delta) / 2
     N_L, N_Z = m["N_L"], m["N_Z"]
     m.equate("research arbitrage", eta_Z * N_Z**delta * m["pi_Z"], eta_L * N_L**delta * m["pi_L"])
-    m.define(S_L, g * N_L / (eta_L * N_L**own * N_Z**other))
-    m.define(S_Z, g * N_Z / (eta_Z * N_Z**own * N_L**other))
-    m.equate("scientists", S, S_L + S_Z)
+    effort_L = N_L / (eta_L * N_L**own * N_Z**other)  # scientists a unit of growth
+    effort_Z = N_Z / (eta_Z * N_Z**own * N_L**other)
+    m.define(S_L, g * effort_L)
+    m.define(S_Z, g * effort_Z)
+    m.define(g, S / (effort_L + effort_Z))
     m.identity(S_Z, m["s_Z"] * S)
     m.define(r, m["rho"] + m["theta"] * g)
 
 
-def _balanced_growth(m: Model, **growth: Any):
+def _balanced_growth(m: Model):
     """Research productivities, interest rate and growth; N_L is the trend, and N_Z adjusts relative to it."""
     m.parameter("rho", [], "discount rate", latex=r"\rho")
     m.parameter("theta", [], "relative risk aversion", positive=True, latex=r"\theta")
     r = m.variable("r", [], "interest rate", observed=True, unit="rate")
-    g = m.variable("g", [], "growth rate", observed=True, unit="rate", **growth)
+    g = m.variable("g", [], "growth rate", level=True, lower=0.0, observed=True, unit="rate")
     etas = [
         m.exogenous(f"eta_{f}", [], f"{name} research productivity", latex=rf"\eta_{f}")
         for f, name in FACTORS.items()

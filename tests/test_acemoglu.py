@@ -10,7 +10,9 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import acemoglu as closed
+from typer.testing import CliRunner
 
+from exacthat.cli import app
 from framework import SolveError, compile_model, hat, solve
 from framework.testing import assert_hat_equals_levels, assert_replicates
 from models import acemoglu
@@ -167,3 +169,21 @@ def test_variants_can_be_chosen_one_after_the_other():
     assert len(again.identities) == len(acemoglu().identities) == len(model.identities) - 1
     assert len(model.choose(technology="knowledge").identities) == len(model.identities)
     assert compile_model(hat(again)).inputs
+
+
+def test_a_run_shows_an_economy_of_scalars(tmp_path):
+    baseline(3.4, 0.5, 0.2).to_netcdf(tmp_path / "mine.nc", engine="h5netcdf")
+    arguments = ["run", "acemoglu", "--shock", "skill=1.1", "--data", str(tmp_path / "mine.nc")]
+    result = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.output
+    said = {
+        line.split(",")[0].strip(): line.split()[-3:] for line in result.stdout.splitlines() if "," in line
+    }
+    assert said["relative factor price"] == [
+        "\N{MINUS SIGN}4.24",
+        "1.92",
+        "7.04",
+    ]  # exponents -1/2.2, 0.2, 0.4/0.56
+    bias = 1.1 ** (1.2 / 0.56)  # of N_Z/N_L; each field needs scientists in proportion to N**(-+0.4)
+    growth = 2 / (0.6 * bias**-0.4 + 0.4 * bias**0.4)
+    assert said["growth rate"] == ["\N{EN DASH}", "2.12", f"{growth:.3g}"]

@@ -158,6 +158,23 @@ def test_the_order_of_variants_and_scenarios_is_that_of_the_study():
     assert [t.title for name in ("b", "a") for t in levels.levels_tables(results, name)] == ["b", "a"]
 
 
+def test_a_scenario_may_name_the_numeraire():
+    text = 'model = "standard-cge"\n[[scenario]]\nname = "x"\ntariff_rate = 0\nnumeraire_factor = "CAP"'
+    results = solve_study(parse_study(text, "test")).results
+    assert float(results.factor_price.sel(factor="CAP").item()) == pytest.approx(1, abs=1e-14)
+    assert results["numeraire_factor"].values.tolist() == ["CAP"]
+
+
+def test_a_table_to_read_does_not_list_the_inputs_of_many_goods(tmp_path):
+    random_sam(0, goods=11)[0].to_csv(tmp_path / "sam.csv")
+    study = shock_study("standard-cge", ["tariff_rate=0"])
+    results = solve_study(study, data=str(tmp_path / "sam.csv")).results
+    (table,) = levels.levels_tables(results, "shock")
+    assert ("X  intermediate input, 121 values", ["", "in levels.csv", ""]) in table.rows
+    assert len([label for label, _ in table.rows if label.startswith("F[")]) == 33
+    assert (levels.levels_frame(results).symbol == "X").sum() == 121
+
+
 def test_what_does_not_belong_to_a_sam_is_refused(tmp_path):
     out = ("--out", tmp_path / "out")
     assert (
@@ -176,6 +193,9 @@ def test_what_does_not_belong_to_a_sam_is_refused(tmp_path):
         assert said in refused("run", tmp_path / "s.toml", *out)
     (tmp_path / "s.toml").write_text(study.format("armington_elasticity").replace("3", "-3"))
     assert "'armington_elasticity' is -3 at good=BRD" in refused("run", tmp_path / "s.toml", *out)
+    assert "unknown key 'taum'. The key of taum is 'tariff_rate'." in refused(
+        "run", "standard-cge", "--shock", "taum=0", *out
+    )
     assert "tariff_rate is -1.5, below its lower bound -1" in refused(
         "run", "standard-cge", "--shock", "tariff_rate=-1.5", *out
     )

@@ -14,7 +14,9 @@ import xarray as xr
 from synthetic_results import synthetic_results
 
 from exacthat.output import MANIFEST, OutputError, require_free, results_folder
-from exacthat.results import cushioning_index, write_results
+from exacthat.results import combine, cushioning_index, write_results
+from exacthat.scenario import Case
+from framework.errors import ModelError
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -202,3 +204,15 @@ def test_cushioning_has_no_value_where_there_is_nothing_to_cushion():
     index = cushioning_index(ratio)
     assert np.isnan(index).all()
     assert "no value where consumption does not change" in index.attrs["comment"]
+
+
+def test_an_outcome_is_a_ratio_or_a_level_in_every_variant():
+    """Joined in one array they would be read as the same thing."""
+    cases = [Case("s", {"technology": v}, {}, {}, {}) for v in ("given", "free")]
+    parts = [xr.Dataset({"growth": ((), 1.01, {"units": u})}) for u in ("new/base", "rate")]
+    with pytest.raises(ModelError) as caught:
+        combine(parts, cases, ["technology"])
+    assert str(caught.value) == (
+        "'growth' is new over baseline in 's, technology given' and a level in 's, technology free'; declare it with "
+        "level=True in every variant or in none."
+    )

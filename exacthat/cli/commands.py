@@ -292,7 +292,11 @@ def _summarise(outcome: Outcome) -> None:
     levels = [t for name in scenarios for t in levels_tables(results, name)] if has_levels(results) else []
     for table in levels:
         show_outcome(f"levels, {table.title}", [replace(table, title="")])
-    for key in [] if levels else summary.headlines(results):
+    keys = [] if levels else summary.headlines(results)
+    if not levels and not keys:  # an economy without regions, sectors or goods
+        for name in scenarios:
+            show_outcome(name, [replace(summary.scalars(results, name), title="")])
+    for key in keys:
         (dim,) = {*map(str, results[key].dims)} - {*summary.case_dims(results)}
         tables = [summary.table(results, [key], dim, scenario) for scenario in scenarios]
         show_outcome(heading(results[key]), tables)
