@@ -37,6 +37,7 @@ def test_caliendo_parro(tmp_path, monkeypatch):
     for key in ("expenditure_share", "expenditure", "gross_output", "final_share", "final_expenditure"):
         # the arrays in the other layout are those of the economy they were made from
         assert_allclose(data[key].transpose(*economy[key].dims).values, economy[key].values, rtol=1e-9)
+    assert_allclose(names["again"].expenditure, data.expenditure, rtol=1e-9)
     parts, trade = names["parts"], names["trade"]
     assert float(abs(parts.remainder).max()) < float(abs(parts.real_consumption).max())
     assert float(trade.intra_bloc_trade) > 1

@@ -16,8 +16,9 @@ from framework.sensitivity import problem_of
 def welfare_decomposition(solution: Solution) -> xr.Dataset:
     r"""Split the change of real consumption into terms of trade and volume of trade.
 
-    The first-order accounting of Caliendo and Parro (2015), section 2, with :math:`E_{ni}` exports of region n to its
-    partner i, :math:`M_{ni}` imports from it, both before tariffs, and producer prices :math:`p = x \lambda^{-1/\theta}`:
+    The first-order accounting of Caliendo and Parro (2015) for tariff changes, derived here for every shock. With
+    :math:`E_{ni}` exports of region n to its partner i, :math:`M_{ni}` imports from it, both before tariffs, and producer
+    prices :math:`p = x \lambda^{-1/\theta}`:
 
     .. math::
         d \ln C_n = \frac{1}{I_n} \sum_{i,s} (E_{nis}\, d\ln p_{ns} - M_{nis}\, d\ln p_{is})
