@@ -8,6 +8,7 @@ from benchmarks import coverage
 from benchmarks.backends import backend_rows
 from benchmarks.derivatives import derivative_rows, draw_rows
 from benchmarks.did import overhead_rows
+from benchmarks.embedding import embedding_rows
 from benchmarks.rare_earths import build_rows, large_rows, nine_cases_rows
 from benchmarks.timing import show
 
@@ -22,6 +23,7 @@ def main() -> int:
         ("Derivatives of a solution", derivative_rows),
         ("Draws of parameters", draw_rows),
         ("Generated C, synthetic economies, +10% tariff", backend_rows),
+        ("Inside a CasADi problem, synthetic economies", embedding_rows),
         ("Difference-in-differences beside pyfixest alone", overhead_rows),
     ):
         found = measure()

@@ -133,6 +133,7 @@ class _Core:
         self.outputs = {"residual": problem.size} | {k: s.cells.size for k, s in outcomes.items()}
         self._symbols = [s.symbol for s in self._outcomes]
         system = problem.system
+        self._tangents: dict[tuple[str, ...], _Tape] = {}
         self._blocks = [(where, shape, group.residual) for group, where, shape in problem.slices()]
         self._reported = [(s, system.outcomes[s.symbol]) for s in self._outcomes]
 
@@ -147,14 +148,17 @@ class _Core:
 
     def forward(self, at: Arrays, directions: Arrays) -> Arrays:
         """Products of the Jacobian with k directions."""
-        self._forward.move(at)
+        # While parameters stand still there is less to compute.
+        moving = self._parameters if any(d.any() for d in directions[1:]) else []
+        tape = self._forward(tuple(s.symbol for s in moving))
+        tape.move(at)
         out = []
         for k in range(directions[0].shape[1]):
             u, *moved = (d[:, k] for d in directions)
             seeds = {("direction", s): part for s, part in self._by_group(u).items()}
-            for chosen, d in zip(self._parameters, moved, strict=True):
+            for chosen, d in zip(moving, moved, strict=False):
                 seeds["direction", chosen.symbol] = chosen.into(np.zeros(chosen.shape), d)
-            out.append(self._split(self._forward.product(seeds)))
+            out.append(self._split(tape.product(seeds)))
         return [np.column_stack(columns) for columns in zip(*out, strict=True)]
 
     def reverse(self, at: Arrays, weights: Arrays) -> Arrays:
@@ -195,11 +199,11 @@ class _Core:
         nodes = self.problem.system.derivatives.named(self._symbols)
         return _Tape(self.problem, self._parameters, list(nodes.values()), ())
 
-    @cached_property
-    def _forward(self) -> _Tape:
-        moving = [s.symbol for s in self._parameters]
-        kept = self.problem.system.derivatives.tangents(self._symbols, moving)
-        return _Tape(self.problem, self._parameters, [], kept)
+    def _forward(self, moving: tuple[str, ...]) -> _Tape:
+        if moving not in self._tangents:
+            kept = self.problem.system.derivatives.tangents(self._symbols, moving)
+            self._tangents[moving] = _Tape(self.problem, self._parameters, [], kept)
+        return self._tangents[moving]
 
     @cached_property
     def _reverse(self) -> _Tape:
