@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def test_the_page_runs_and_is_right(tmp_path, monkeypatch):
         if kind == "toml":
             Path(text.split()[1]).write_text(text)
         elif kind == "sh":
-            result = CliRunner().invoke(app, text.split()[1:])
+            result = CliRunner().invoke(app, shlex.split(text)[1:])
             assert result.exit_code == 0, result.output
         else:
             exec(compile(text, PAGE.name, "exec"), names)
