@@ -11,6 +11,8 @@ from pages import PAGES, ROOT, blocks, name_of, run_page
 ELSEWHERE = {
     "README.md": "test_readme.py",
     "docs/analysis.md": "test_docs_analysis.py",
+    "docs/models/acemoglu.md": "test_docs_acemoglu.py",
+    "docs/models/standard_cge.md": "test_docs_standard_cge.py",
     **{f"docs/empirics/{p.name}": "test_docs_empirics.py" for p in ROOT.glob("docs/empirics/*.md")},
 }
 """Pages whose own test runs them and looks at the numbers."""

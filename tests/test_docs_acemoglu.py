@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pytest
+from pages import ROOT, run_page
 
-PAGE = Path(__file__).parents[1] / "docs" / "models" / "acemoglu.md"
+PAGE = ROOT / "docs" / "models" / "acemoglu.md"
 
 
 def test_the_page_runs_and_is_right(capsys):
-    names: dict = {}
-    for text in re.findall(
-        r"^```\{code-cell\} ipython3\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE
-    ):
-        exec(compile(text, PAGE.name, "exec"), names)
+    names = run_page(PAGE)
     for technology, premium in names["premium"].items():
         assert premium == pytest.approx(1.1 ** names["exponents"][technology], rel=1e-9)
     assert names["premium"]["lab-equipment"] > 1
