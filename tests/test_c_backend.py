@@ -236,16 +236,16 @@ def test_a_large_array_that_moves_is_computed_where_it_is_needed():
 
 
 def test_arrays_equal_up_to_their_axes_are_one():
-    """Trade flows seen from the importer and from the exporter, with and without own trade, are one tensor.
+    """Trade flows seen from either end, with and without own trade, before and after the tariff, are one tensor.
 
-    The others are price weights and tariff revenue, and the input shares.
+    The others are tariff revenue, and the input shares.
     """
     made = plan(
         [g.residual for g in caliendo_parro_system().groups],
         [g.product for g in caliendo_parro_system().groups],
     )
     large = [v for v in made.stored if len(v.result) == 3]
-    assert sorted([root for root, _ in v.result].count("region") for v in large) == [1, 2, 2, 2]
+    assert sorted([root for root, _ in v.result].count("region") for v in large) == [1, 2, 2]
 
 
 @pytest.mark.parametrize("regions", [1, 2, 4, 5, 9])
@@ -279,6 +279,39 @@ def test_sums_with_and_without_the_diagonal_read_one_array(regions, kept):
     np.testing.assert_allclose(tape[sums[0]], terms.sum(summed), rtol=1e-14)
     off = terms * (1 - np.eye(regions))[:, :, None]
     np.testing.assert_allclose(tape[sums[1]], off.sum(summed), rtol=1e-14)
+
+
+def test_sums_before_and_after_a_tariff_read_two_arrays_for_three():
+    """The tensors ``T = b (1 + t)**(a - 1)``, ``t T`` and ``b (1 + t)**a`` for tariffs, subsidies and free trade."""
+    graph, roots = Graph(), ["good", "region", "region"]
+    flow, cost, rate = (graph.input(name, roots, Time.PRELUDE) for name in ("flow", "cost", "rate"))
+    power, x = graph.input("power", ["good"], Time.PRELUDE), graph.input("x", ["good", "region"], Time.STATE)
+    gross = graph.node("add", [(graph.const(1.0), ()), (rate, (0, 1, 2))], roots)
+    less = graph.node("add", [(graph.const(-1.0), ()), (power, (0,))], ["good"])
+
+    def tensor(exponent, *more):
+        log = graph.node("mul", [(exponent, (0,)), (graph.unary("log", gross), (0, 1, 2))], roots)
+        logs = graph.node("add", [(log, (0, 1, 2)), (cost, (0, 1, 2))], roots)
+        factors = [(flow, (0, 1, 2)), (graph.unary("exp", logs), (0, 1, 2)), *((m, (0, 1, 2)) for m in more)]
+        return graph.node("mul", factors, roots)
+
+    tensors = tensor(power), tensor(less), tensor(less, rate)
+    sums = tuple(graph.node("mul", [(t, (0, 1, 2)), (x, (0, 2))], roots, 2) for t in tensors)
+    made = compile_roots(sums)
+    assert len([v for v in made.plan.stored if len(v.result) == 3]) == 2
+    rng = np.random.default_rng(0)
+    inputs = {"flow": rng.random((2, 5, 5)), "cost": rng.normal(size=(2, 5, 5)), "x": rng.random((2, 5))}
+    inputs |= {
+        "rate": rng.uniform(-0.9, 3.0, (2, 5, 5)) * (rng.random((2, 5, 5)) < 0.7),
+        "power": rng.normal(size=2),
+    }
+    tape = made.program({"good": 2, "region": 5}, {})
+    evaluate(tape, inputs)
+    net = (
+        inputs["flow"] * np.exp(inputs["cost"]) * (1 + inputs["rate"]) ** (inputs["power"][:, None, None] - 1)
+    )
+    for node, factor in zip(sums, (1 + inputs["rate"], 1.0, inputs["rate"]), strict=True):
+        np.testing.assert_allclose(tape[node], np.einsum("ani,ai->an", factor * net, inputs["x"]), rtol=1e-13)
 
 
 @pytest.mark.parametrize("size", range(1, 10))

@@ -170,6 +170,8 @@ class Builder:
     ) -> Value:
         """The value with this content, made anew only if there is none."""
         args = tuple((v, _mirrored(v, places)) for v, places in args)
+        if op in ("add", "mul"):
+            args = tuple(sorted(args, key=lambda a: (a[0].id, str(a[1]))))
         key = _key(op, args, loops, result, attr)
         found = self._table.get(key)
         if found is None:
