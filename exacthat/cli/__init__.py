@@ -2,6 +2,7 @@
 
 from exacthat.cli import patents
 from exacthat.cli.analysis import diff_command, elasticities_command
+from exacthat.cli.audit import audit_command
 from exacthat.cli.bench import bench_command
 from exacthat.cli.commands import app
 from exacthat.cli.did import did_command
@@ -12,6 +13,7 @@ from exacthat.cli.replicate import replicate_command
 app.command("diff")(diff_command)
 app.command("elasticities")(elasticities_command)
 app.command("bench")(bench_command)
+app.command("audit")(audit_command)
 app.command("did")(did_command)
 app.command("measure")(measure_command)
 app.command("new")(new_command)

@@ -65,7 +65,7 @@ def bench_command(
     from exacthat.bench.report import plot, remarks, table
     from exacthat.bench.run import as_json, bench
 
-    _require_writable(json_file, plot_file)
+    require_writable(json_file, plot_file)
     economy = _economy(model, size, data, seed)
     rows = bench(
         model,
@@ -134,7 +134,7 @@ def _list(text: str | None, option: str) -> list[str] | None:
     return names
 
 
-def _require_writable(json_file: Path | None, plot_file: Path | None) -> None:
+def require_writable(json_file: Path | None, plot_file: Path | None = None) -> None:
     """Refuse a file that cannot be written before any work is done."""
     from framework.errors import ScenarioError
 

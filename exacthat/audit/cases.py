@@ -1,0 +1,155 @@
+"""Solved cases of the rare-earths model: economies, each under every instrument and with every technology."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from calibration.synthetic import synthetic_rare_earths
+from exacthat.library import load_baseline, load_model
+from exacthat.scenario import Study
+from framework import ScenarioError, SolveError, System, compile_model, hat, solve
+from models import rare_earths
+
+AUDITED = "rare-earths"
+EXOGENOUS = "exogenous"
+EXPORTER = "CHN"
+#: Instrument -> what it frees and fixes, and the shock: as in docs/rare_earths.md.
+INSTRUMENTS: dict[str, tuple[dict[str, str], dict[str, float]]] = {
+    "tax": ({}, {"export_tax": 1.0}),
+    "quota": ({"export_tax": "ree_export_ratio"}, {"ree_export_ratio": 0.6}),
+    "price": ({"export_tax": "ree_price_ratio"}, {"ree_price_ratio": 2.0}),
+}
+PHI_OF_MOBILE_RESEARCH = 0.1
+"""Variety productivity with technologies in which research follows revenue: at 1 its allocation is unstable."""
+COMPLEMENTS, SUBSTITUTES = (0.3, 0.95), (1.05, 1.5)
+"""Ranges of the elasticity between the bundles in the two groups of synthetic economies."""
+REGIONS, SECTORS = 4, 5
+
+
+@dataclass(frozen=True)
+class Economy:
+    """A baseline to try a statement on; `origin` says in one word where it comes from."""
+
+    name: str
+    origin: str
+    data: xr.Dataset
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Case:
+    """One economy under one instrument with one technology, and the same with exogenous technology."""
+
+    economy: Economy
+    technology: str
+    instrument: str
+    data: xr.Dataset
+    changes: xr.Dataset  # new over base
+    exogenous: xr.Dataset
+
+    @property
+    def abroad(self) -> list[str]:
+        """Regions other than the exporter."""
+        return [r for r in self.data["region"].values if r != EXPORTER]
+
+    @property
+    def using(self) -> list[str]:
+        """Sectors that use rare earths."""
+        used = (self.data["ree_share"] > 0).any("region")
+        return list(self.data["sector"].values[used.values])
+
+    @property
+    def without(self) -> list[str]:
+        """Sectors that use none."""
+        return [s for s in self.data["sector"].values if s not in self.using]
+
+
+@dataclass(frozen=True)
+class Unsolved:
+    """A case without a certified solution, and why."""
+
+    economy: Economy
+    technology: str
+    instrument: str
+    why: str
+
+
+def economies_of(model: str, data: str | None, count: int, seed: int) -> list[Economy]:
+    """The baseline of a model, by default WIOD 2009, and `count` pairs of synthetic economies.
+
+    Raises
+    ------
+    ScenarioError
+        The paper of the model has no statements here.
+    DataError
+        The data are no baseline of the model.
+    """
+    if model != AUDITED:
+        raise ScenarioError(f"there are statements to audit for '{AUDITED}' only, not for '{model}'")
+    study = Study.model_construct(model=model, data=None, parameters={}, scenario=[])
+    baseline = load_baseline(load_model(model), study, data).data
+    name = "WIOD 2009" if data is None else str(data)
+    return [Economy(name, name, baseline), *synthetic_economies(count, seed)]
+
+
+def synthetic_economies(count: int, seed: int) -> Iterator[Economy]:
+    """Synthetic economies in pairs: bundles are complements in one, substitutes in the other."""
+    for k in range(count):
+        data = synthetic_rare_earths(REGIONS, SECTORS, seed=seed + k)
+        rng = np.random.default_rng([seed, k])
+        uses = (data["ree_share"] > 0).any("region")
+        for origin, (low, high) in (("complements", COMPLEMENTS), ("substitutes", SUBSTITUTES)):
+            drawn = xr.where(uses, rng.uniform(low, high, SECTORS), 1.0)
+            yield Economy(f"{origin} {k}", origin, data.assign(ree_elasticity=drawn))
+
+
+def technologies() -> list[str]:
+    """Every technology that the model knows, exogenous first."""
+    return list(rare_earths().variants["technology"])
+
+
+def solved(
+    economies: Sequence[Economy], track: Callable[[Sequence[Economy]], Iterable[Economy]]
+) -> Iterator[Case | Unsolved]:
+    """Solve every case; exogenous technology first, with which the others are compared."""
+    names = technologies()
+    systems = {(t, i): _system(t, i) for t in names for i in INSTRUMENTS}
+    for economy in track(economies):
+        for instrument in INSTRUMENTS:
+            fixed = None
+            for technology in names:
+                data = _with_stable_research(economy.data, systems[technology, instrument])
+                found = _solve(economy, technology, instrument, systems[technology, instrument], data)
+                if isinstance(found, Unsolved):
+                    yield found
+                    continue
+                fixed = found if technology == EXOGENOUS else fixed
+                if fixed is not None:
+                    yield Case(economy, technology, instrument, data, found, fixed)
+
+
+@functools.cache
+def _system(technology: str, instrument: str) -> System:
+    return compile_model(hat(rare_earths().choose(technology=technology)).swap(**INSTRUMENTS[instrument][0]))
+
+
+def _with_stable_research(data: xr.Dataset, system: System) -> xr.Dataset:
+    phi = PHI_OF_MOBILE_RESEARCH if system.model.adjustments else float(data["variety_productivity"])
+    return data.assign(variety_productivity=phi)
+
+
+def _solve(
+    economy: Economy, technology: str, instrument: str, system: System, data: xr.Dataset
+) -> xr.Dataset | Unsolved:
+    try:
+        return solve(system.bind(data, INSTRUMENTS[instrument][1])).outcomes
+    except SolveError as error:
+        why = "research is unstable" if " is unstable" in str(error) else "no solution was certified"
+        return Unsolved(economy, technology, instrument, why)

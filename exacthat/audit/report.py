@@ -1,0 +1,156 @@
+"""The findings of an audit as a table on the terminal, a data frame, JSON and a figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from rich import box
+from rich.table import Table
+
+from empirics.figure_style import DARK, GREY, PAGE_WIDTH, NamedFigure, drawn
+from exacthat.audit.cases import COMPLEMENTS, INSTRUMENTS, SUBSTITUTES
+from exacthat.audit.run import FAILS, HOLDS, HOLDS_WHEN, Finding
+
+_STYLE = {HOLDS: "green", HOLDS_WHEN: "yellow", FAILS: "red"}
+_COLOURS = {"complements": "#0072b2", "substitutes": "#e69f00"}
+_ABOUT = {
+    "complements": f"synthetic, ε in [{COMPLEMENTS[0]:g}, {COMPLEMENTS[1]:g}]",
+    "substitutes": f"synthetic, ε in [{SUBSTITUTES[0]:g}, {SUBSTITUTES[1]:g}]",
+}
+
+
+def verdict(finding: Finding) -> str:
+    """The verdict with its condition."""
+    condition = (finding.condition or "").replace("epsilon", "ε")
+    return f"{finding.verdict} {condition}".strip()
+
+
+def tables(findings: Sequence[Finding]) -> dict[str, Table]:
+    """For each statement a table, technologies by instruments: the verdict, and in how many cells it holds."""
+    out = {}
+    for claim in dict.fromkeys(f.claim for f in findings):
+        own = [f for f in findings if f.claim == claim]
+        instruments = [i for i in INSTRUMENTS if any(f.instrument == i for f in own)]
+        shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+        shown.add_column("technology", no_wrap=True)
+        for instrument in instruments:
+            shown.add_column(instrument, no_wrap=True)
+        for technology in dict.fromkeys(f.technology for f in own):
+            row = {f.instrument: f for f in own if f.technology == technology}
+            shown.add_row(technology, *(_cell(row.get(i)) for i in instruments))
+        out[claim.statement] = shown
+    return out
+
+
+def _cell(finding: Finding | None) -> str:
+    if finding is None:
+        return "–"
+    style = _STYLE[finding.verdict]
+    return f"[{style}]{verdict(finding)}[/]\n{finding.holds} of {finding.cells}"
+
+
+def as_frame(findings: Sequence[Finding]) -> pd.DataFrame:
+    """One row a finding, with everything it rests on."""
+    rows = []
+    for f in findings:
+        row = {"claim": f.claim.name, "technology": f.technology, "instrument": f.instrument}
+        row |= {"verdict": f.verdict, "condition": f.condition or "", "holds": f.holds, "cells": f.cells}
+        for origin, count in f.by_origin.items():
+            row |= {f"holds ({origin})": count.holds, f"cells ({origin})": count.cells}
+        row |= {"figure": f.claim.figure, "lowest": f.lowest, "median": f.median, "highest": f.highest}
+        row |= {"undecided": f.undecided, "economies without solution": sum(f.unsolved.values())}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def as_json(findings: Sequence[Finding]) -> dict[str, list[dict]]:
+    """The findings in the form of the file that ``exacthat audit --json`` writes."""
+    return {
+        "claims": [
+            {
+                "name": f.claim.name,
+                "verdict": f.verdict,
+                "technology": f.technology,
+                "instrument": f.instrument,
+                "evidence": {
+                    "statement": f.claim.statement,
+                    "condition": f.condition,
+                    "holds": f.holds,
+                    "cells": f.cells,
+                    "by_origin": {k: {"holds": c.holds, "cells": c.cells} for k, c in f.by_origin.items()},
+                    "figure": f.claim.figure,
+                    "lowest": f.lowest,
+                    "median": f.median,
+                    "highest": f.highest,
+                    "undecided": f.undecided,
+                    "economies_without_solution": f.unsolved,
+                },
+            }
+            for f in findings
+        ]
+    }
+
+
+def remarks(findings: Sequence[Finding]) -> list[str]:
+    """Sentences on cases without a solution, one for each technology and reason."""
+    lost: dict[tuple[str, str], list[str]] = {}
+    for f in {(f.technology, f.instrument): f for f in findings}.values():
+        for why, count in f.unsolved.items():
+            lost.setdefault((f.technology, why), []).append(f"{count} under the {f.instrument}")
+    return [f"{technology}: {why} in {', '.join(counts)}" for (technology, why), counts in lost.items()]
+
+
+def cushion_figure(findings: Sequence[Finding]) -> NamedFigure:
+    """Loss of the other regions relative to exogenous technology: every economy, by technology and instrument."""
+    chosen = [f for f in findings if f.claim.name == "cushioned"]
+    technologies = list(dict.fromkeys(f.technology for f in chosen))
+
+    def draw(figure: Figure) -> None:
+        panels = figure.subplots(1, len(INSTRUMENTS), sharex=True, sharey=True, squeeze=False)[0]
+        for axis, instrument in zip(panels, INSTRUMENTS, strict=True):
+            axis.axvline(1, color=DARK, linewidth=0.6, zorder=1)
+            for f in (f for f in chosen if f.instrument == instrument):
+                _draw_economies(axis, technologies.index(f.technology), f)
+            axis.set_title(instrument)
+            axis.set_xscale("log")
+            axis.grid(axis="x", zorder=0)
+            axis.tick_params(axis="y", length=0)
+        panels[0].set_yticks(range(len(technologies)), technologies)
+        panels[0].set_ylim(len(technologies) - 0.5, -0.5)
+        ticks = [0.3, 0.5, 0.7, 1.0, 1.5, 2.0]
+        panels[0].set_xticks(ticks, [f"{x:g}" for x in ticks])
+        panels[0].minorticks_off()
+        figure.supxlabel("loss of the other regions, relative to exogenous technology", fontsize=7)
+        handles = {label: h for h, label in zip(*panels[0].get_legend_handles_labels(), strict=True)}
+        figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=3)
+
+    note = (
+        "Left of the line endogenous technology cushions. Each dot is an economy. Tax: 100 percent; quota: 60 percent of baseline net "
+        "exports; price: twice the baseline price. Synthetic economies are draws, measured nowhere."
+    )
+    return NamedFigure("cushioning", "Where technology cushions (synthetic economies, and WIOD 2009)", note,
+                       drawn(PAGE_WIDTH, 1.1 + 0.34 * len(technologies), draw))  # fmt: skip
+
+
+def _draw_economies(axis, place: int, finding: Finding) -> None:
+    origins = list(dict.fromkeys(finding.origins))
+    for k, origin in enumerate(origins):
+        at = np.array(finding.origins) == origin
+        height = place + 0.22 * (k - (len(origins) - 1) / 2)
+        colour, marker = _COLOURS.get(origin, DARK), "o" if origin in _COLOURS else "D"
+        size = 2.5 if origin in _COLOURS else 4
+        axis.plot(
+            np.array(finding.figures)[at],
+            np.full(at.sum(), height),
+            marker,
+            color=colour,
+            markersize=size,
+            alpha=0.8,
+            markeredgecolor="none",
+            label=_ABOUT.get(origin, origin),
+            zorder=3 if origin in _COLOURS else 4,
+        )
+    axis.axhline(place + 0.5, color=GREY, linewidth=0.2, zorder=0)

@@ -1,0 +1,130 @@
+"""The audit of the slides' statements agrees with what is derived in docs/rare_earths_model.md sections 5 and 12."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from exacthat.audit import Economy, as_frame, as_json, audit, cushion_figure, economies_of, remarks
+from exacthat.audit.cases import INSTRUMENTS, technologies
+from exacthat.audit.run import FAILS, HOLDS, HOLDS_WHEN, _verdict
+from exacthat.cli import app
+from framework import ScenarioError
+
+LESS = (HOLDS_WHEN, "epsilon < 1")
+RELATIVE = ["fixed-effort", "elastic-effort"]
+
+
+@pytest.fixture(scope="module")
+def findings():
+    return audit(economies_of("rare-earths", None, 2, seed=0))
+
+
+@pytest.fixture(scope="module")
+def verdicts(findings):
+    return {(f.claim.name, f.technology, f.instrument): (f.verdict, f.condition) for f in findings}
+
+
+@pytest.mark.parametrize("instrument", INSTRUMENTS)
+@pytest.mark.parametrize("technology", technologies())
+def test_what_holds_in_every_technology(verdicts, technology, instrument):
+    for claim in ("relative-price-rises", "relative-use-falls", "factor-cost-effect"):
+        assert verdicts[claim, technology, instrument] == (HOLDS, None)
+    assert verdicts["relative-expenditure-rises", technology, instrument] == LESS
+    if technology != "exogenous":
+        assert verdicts["technology-shifts-towards-ree", technology, instrument] == LESS
+        given = "technology-effect-at-given-labour-varieties"
+        assert verdicts[given, technology, instrument] == (HOLDS, None)
+
+
+@pytest.mark.parametrize("instrument", INSTRUMENTS)
+def test_no_reversal_where_research_stays_in_its_sector(findings, verdicts, instrument):
+    """Proposition 2."""
+    for technology in RELATIVE:
+        assert verdicts["technology-effect", technology, instrument] == (HOLDS, None)
+        assert verdicts["technology-dominates", technology, instrument] == (FAILS, None)
+    never = [f for f in findings if f.claim.name == "technology-dominates" and f.technology in RELATIVE]
+    assert all(f.holds == 0 and f.lowest > 0 for f in never)
+
+
+def test_where_technology_cushions(verdicts):
+    """Section 12: elastic effort does iff epsilon < 1; fixed effort under a quota or at a matched price, not under a tax."""
+    for instrument in INSTRUMENTS:
+        assert verdicts["cushioned", "elastic-effort", instrument] == LESS
+    for instrument in ("quota", "price"):
+        assert verdicts["cushioned", "fixed-effort", instrument] == (HOLDS, None)
+    assert verdicts["cushioned", "fixed-effort", "tax"] == (FAILS, None)
+
+
+def test_a_tax_does_not_make_the_price_of_2011(findings):
+    (spike,) = (f for f in findings if f.claim.name == "tenfold-price" and f.technology == "exogenous")
+    assert (spike.verdict, spike.instrument) == (FAILS, "tax")
+    assert 1 < spike.lowest < spike.highest < 2  # the price rises by about the own-use share of the tax
+
+
+@pytest.mark.parametrize(
+    ("holds", "epsilon", "verdict"),
+    [
+        ([True, True], [0.5, 1.5], (HOLDS, None)),
+        ([True, False], [0.5, 1.5], (HOLDS_WHEN, "epsilon < 1")),
+        ([False, True], [0.5, 1.5], (HOLDS_WHEN, "epsilon > 1")),
+        ([True, False, False], [0.5, 0.6, 1.5], (FAILS, None)),
+        ([False, False], [0.5, 1.5], (FAILS, None)),
+    ],
+)
+def test_a_condition_must_tell_all_cells_apart(holds, epsilon, verdict):
+    assert _verdict(np.array(holds), np.array(epsilon)) == verdict
+
+
+def test_an_economy_without_a_solution_is_counted_and_said():
+    data = economies_of("rare-earths", None, 0, seed=0)[0].data
+    steep = data.assign(trade_elasticity=8 * data.trade_elasticity)
+    found = audit([Economy("WIOD", "WIOD", data), Economy("steep", "steep", steep)])
+    said = remarks(found)
+    assert (
+        "mobile-effort: research is unstable in 1 under the tax, 1 under the quota, 1 under the price" in said
+    )
+    mobile = next(f for f in found if f.technology == "mobile-effort")
+    assert mobile.unsolved == {"research is unstable": 1}
+    assert list(mobile.by_origin) == ["WIOD"]
+
+
+def test_the_command_writes_what_it_found(tmp_path):
+    file, folder = tmp_path / "audit.json", tmp_path / "out"
+    result = CliRunner().invoke(
+        app, ["audit", "rare-earths", "--economies", "0", "--json", str(file), "--out", str(folder)]
+    )
+    assert result.exit_code == 0, result.output
+    assert "Endogenous technology cushions the loss of the other regions" in result.stdout
+    claims = json.loads(file.read_text())["claims"]
+    assert {tuple(c) for c in claims} == {("name", "verdict", "technology", "instrument", "evidence")}
+    assert {c["verdict"] for c in claims} <= {HOLDS, HOLDS_WHEN, FAILS}
+    assert {c["technology"] for c in claims} == set(technologies())
+    assert sorted(p.name for p in folder.iterdir() if not p.name.startswith(".")) == [
+        "audit.csv", "cushioning.pdf", "cushioning.png", "cushioning.svg", "cushioning.txt",
+    ]  # fmt: skip
+    again = CliRunner().invoke(app, ["audit", "rare-earths", "--economies", "0", "--out", str(folder)])
+    assert again.exit_code == 1
+    assert "exists and is kept" in again.stderr
+
+
+def test_table_figure_and_json_say_the_same(findings):
+    frame, written = as_frame(findings), as_json(findings)["claims"]
+    assert list(frame["verdict"]) == [c["verdict"] for c in written]
+    assert list(frame["holds"]) == [
+        sum(o["holds"] for o in c["evidence"]["by_origin"].values()) for c in written
+    ]
+    assert "synthetic" in cushion_figure(findings).title
+
+
+def test_bad_input():
+    with pytest.raises(
+        ScenarioError, match="statements to audit for 'rare-earths' only, not for 'armington'"
+    ):
+        economies_of("armington", None, 1, 0)
+    with pytest.raises(ScenarioError, match="an audit needs an economy"):
+        audit([])
+    result = CliRunner().invoke(app, ["audit", "rare-earths", "--economies", "0", "--data", "nowhere.nc"])
+    assert result.exit_code == 1
+    assert "nowhere.nc" in result.stderr
