@@ -14,7 +14,7 @@ help:
 	@echo "make test   the tests"
 	@echo "make lint   style, types, import directions"
 	@echo "make docs   the documentation, into docs/_build/html"
-	@echo "make bench  the benchmarks"
+	@echo "make bench  the benchmarks, into docs/benchmarks"
 	@echo "make clean  remove the environment, caches and built documentation; results stay"
 
 # --force: the target owns this folder, so that it can be repeated.

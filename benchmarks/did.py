@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import gc
-import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyfixest as pf
-from threadpoolctl import threadpool_limits
 
-from benchmarks.timing import Row
+from benchmarks.bars import Bar
+from benchmarks.timing import in_turn, median, ratio
 from empirics.did import Design, estimate_event_study, estimate_table, make_design, make_panel
 
 MOST = 1.2
-REPEATS = 15
+REPEATS = 9
 POST, REFERENCE = 2010, 2009
 YEARS = range(2002, 2019)
 CONTROLS = ("capital", "labour", "subsidy", "demand")
@@ -102,13 +99,8 @@ def direct(size: Size, frame: pd.DataFrame, treatment: str) -> Any:
         return call(formula, frame, vcov={"CRV1": "region_industry"})
 
 
-def overhead_rows() -> list[Row]:
-    """Measure both regressions and the event study of the larger one, from a table in memory to the results."""
-    with threadpool_limits(1):
-        return _overhead_rows()
-
-
-def _overhead_rows() -> list[Row]:
+def overhead_rows() -> list[Bar]:
+    """Both regressions and the event study of the larger one, from a table in memory to the results."""
     rows = []
     for size in (PATENTS, EXPORTS):
         frame, design = synthetic_panel(size), design_of(size)
@@ -133,16 +125,8 @@ def _overhead_rows() -> list[Row]:
     return rows
 
 
-def _row(what: str, ours: Callable[[], object], theirs: Callable[[], object]) -> Row:
-    """Time both in turn, so that what else the machine does falls on both, and compare the medians."""
-    times = np.array([[_seconds(theirs), _seconds(ours)] for _ in range(REPEATS + 1)][1:])
-    base, mine = median(times[:, 0]), median(times[:, 1])
-    return Row(what, mine, MOST * base, f"{MOST:g} x pyfixest alone, {base:.3f} s")
-
-
-def _seconds(call: Callable[[], object]) -> float:
-    # Models hold circular references: without this, one call pays for the garbage of the other.
-    gc.collect()
-    begin = time.perf_counter()
-    call()
-    return time.perf_counter() - begin
+def _row(what: str, ours: Callable[[], object], theirs: Callable[[], object]) -> Bar:
+    times = in_turn(ours, theirs, rounds=REPEATS)
+    return Bar(
+        f"{what}, over pyfixest alone", ratio(times, 0, 1), MOST, note=f"pyfixest {median(times)[1]:.2f} s"
+    )

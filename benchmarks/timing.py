@@ -1,62 +1,78 @@
-"""Time a call, and show rows with the ratio to a named baseline of the same run."""
+"""Processor time of calls that are made in turn, so that what else the machine does falls on all of them.
+
+Processor time of one thread, not wall time: other work on the machine takes no part of it but for the caches it shares. Ratios are
+formed within a round, in which every call is made, and the median over rounds is reported.
+"""
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from statistics import median
+from collections.abc import Callable, Sequence
 
-from rich.console import Console
-from rich.table import Table
+import numpy as np
+from threadpoolctl import threadpool_limits
 
-
-@dataclass(frozen=True)
-class Row:
-    """One measurement: what, seconds, the bar it must meet, and what it is compared with."""
-
-    what: str
-    seconds: float
-    bar: float
-    compared: str
-
-    @property
-    def ratio(self) -> float:
-        """Seconds over the bar."""
-        return self.seconds / self.bar
-
-    @property
-    def passed(self) -> bool:
-        """True if the measurement is within its bar."""
-        return self.ratio <= 1.0
+ROUNDS = 7
+_LEAST = 5e-3  # seconds that one measurement lasts at least: quick calls are repeated within it
 
 
-def seconds(call: Callable[[], object], repeats: int = 5) -> float:
-    """Median wall time of a call, after one that is not counted."""
-    return median(_times(call, repeats))
+def in_turn(*calls: Callable[[], object], rounds: int = ROUNDS) -> np.ndarray:
+    """Time calls in turn, on one thread.
+
+    Parameters
+    ----------
+    *calls : callable
+        Each is called once before anything is counted.
+    rounds : int
+
+    Returns
+    -------
+    array, shape (rounds, calls)
+        Seconds of processor time of one call.
+    """
+    out = np.empty((rounds, len(calls)))
+    gc.collect()
+    gc.freeze()  # the many objects of a symbolic model are not looked at again and again
+    try:
+        with threadpool_limits(1):
+            counts = [_repeats(call) for call in calls]
+            for row in out:
+                for k, (call, count) in enumerate(zip(calls, counts, strict=True)):
+                    gc.collect()  # one call must not pay for the garbage of another
+                    row[k] = _seconds(call, count)
+    finally:
+        gc.unfreeze()
+    return out
 
 
-def least_seconds(call: Callable[[], object], repeats: int) -> float:
-    """Smallest wall time of a call: other work on the machine only adds to it."""
-    return min(_times(call, repeats))
+def median(times: np.ndarray) -> list[float]:
+    """Median seconds of each call."""
+    return [float(t) for t in np.median(times, axis=0)]
 
 
-def _times(call: Callable[[], object], repeats: int) -> list[float]:
+def ratio(times: np.ndarray, over: int, under: int) -> float:
+    """Median over rounds of the time of one call over that of another."""
+    return float(np.median(times[:, over] / times[:, under]))
+
+
+def seconds(call: Callable[[], object], rounds: int = ROUNDS) -> float:
+    """Median processor time of one call."""
+    return median(in_turn(call, rounds=rounds))[0]
+
+
+def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:
+    """Slope of log time on log size, by least squares."""
+    return float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
+
+
+def _repeats(call: Callable[[], object]) -> int:
     call()
-    times = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
+    return max(1, round(_LEAST / max(_seconds(call, 1), 1e-6)))
+
+
+def _seconds(call: Callable[[], object], count: int) -> float:
+    begin = time.process_time()
+    for _ in range(count):
         call()
-        times.append(time.perf_counter() - begin)
-    return times
-
-
-def show(title: str, rows: list[Row]) -> None:
-    """Print a table of measurements."""
-    table = Table(title=title, title_justify="left")
-    for name in ("what", "seconds", "bar", "ratio", "compared with", ""):
-        table.add_column(name, justify="right" if name in ("seconds", "bar", "ratio") else "left")
-    for r in rows:
-        verdict = "pass" if r.passed else "FAIL"
-        table.add_row(r.what, f"{r.seconds:.4f}", f"{r.bar:.4g}", f"{r.ratio:.3f}", r.compared, verdict)
-    Console().print(table)
+    return (time.process_time() - begin) / count

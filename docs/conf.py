@@ -21,7 +21,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "sphinx-mathjax-offline",  # equations are shown without a network
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "benchmarks"]  # the second holds what `make bench` writes, for benchmarks.md
 templates_path = ["_templates"]
 
 

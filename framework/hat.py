@@ -8,6 +8,7 @@ The algebra is that of Dekle, Eaton and Kortum (2008), applied to whatever equat
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NoReturn
@@ -64,8 +65,11 @@ def hat(model: Model) -> Model:
     """
     if model.is_hat:
         raise ModelError(f"model '{model.name}' is in hats already")
+    begin = time.perf_counter()
     check_declared(model)
-    return _Transform(model).run()
+    out = _Transform(model).run()
+    out.hat_seconds = time.perf_counter() - begin
+    return out
 
 
 class _Transform:

@@ -55,6 +55,7 @@ class Model:
     swaps: dict[str, str] = field(default_factory=dict)
     numeraire_rule: Numeraire | None = None
     is_hat: bool = False
+    hat_seconds: float = 0.0  # that the derivation of the hats took
     _block: str = "model"
     _declared_in: dict[str, str] = field(default_factory=dict)
 

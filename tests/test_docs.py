@@ -28,7 +28,7 @@ NOT_RUN = {
 """Blocks that are marked as not run, by page: a new one has to be written here as well."""
 
 KINDS = re.compile(
-    r"python|sh|toml|text|\{code-cell\} ipython3|\{(toctree|math|eval-rst|note|warning|figure|image)\}.*"
+    r"python|sh|toml|text|\{code-cell\} ipython3|\{(toctree|math|eval-rst|note|warning|figure|image|include)\}.*"
 )
 
 

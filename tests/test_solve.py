@@ -670,7 +670,8 @@ def test_replication_of_a_level_unknown_whose_baseline_is_not_in_the_data():
 
 
 def test_provenance_is_json_and_complete():
-    provenance = solve(ree({QUOTA: 0.6})).provenance
+    solution = solve(ree({QUOTA: 0.6}))
+    provenance = solution.provenance
     assert json.loads(json.dumps(provenance)) == provenance
     assert provenance["closure"] == {"export_tax": "ree_export_ratio"}
     assert provenance["variants"] == {"technology": "fixed-effort"}
@@ -681,9 +682,11 @@ def test_provenance_is_json_and_complete():
     assert provenance["unknowns"] == 147
     assert provenance["memory_bytes"] > 8 * 5 * 5 * 14
     assert 0 < provenance["bind_seconds"] < 5
-    assert {"iterations", "evaluations", "products", "seconds", "build_seconds", "rung", "data_hash"} <= set(
-        provenance
-    )
+    assert provenance["seconds"] > 0
+    assert (
+        provenance["build_seconds"] > solution.problem.system.seconds > 0
+    )  # deriving the hats is part of it
+    assert {"iterations", "evaluations", "products", "rung", "data_hash"} <= set(provenance)
 
 
 def test_the_hash_tells_data_shocks_and_labels_apart():
