@@ -139,7 +139,7 @@ def _body(name: str, source: str, library: Model, block: str, parts: list[str]) 
     written, lines = function_name(block), [f'm = MODELS["{source}"]()']
     if block in library.variants:
         lines += [
-            f"# A {block} beside {', '.join(library.variants[block])}; a run solves them all.",
+            f"# One more {block}; a run compares it with {', '.join(library.compared.get(block, library.variants[block]))}.",
             f'm.variant("{block}", "{_hyphened(name)}", {name}={written})',
         ]
     else:

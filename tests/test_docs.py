@@ -73,13 +73,28 @@ def test_the_tests_that_run_other_pages_exist():
         ).read_text("utf-8")
 
 
-def test_a_block_that_fails_fails_its_page(tmp_path, monkeypatch):
+def test_a_page_is_run_in_order_and_a_block_that_fails_fails_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    page = ROOT / "docs" / "howto" / "variant.md"
-    broken = tmp_path / "page.md"
-    broken.write_text(
-        page.read_text(encoding="utf-8").replace("from exacthat import nests", "assert False"), "utf-8"
-    )
     monkeypatch.setattr("pages.name_of", str)
-    with pytest.raises(AssertionError):
-        run_page(broken)
+    page = tmp_path / "page.md"
+    good = (
+        "```{code-cell} ipython3\n:tags: [remove-output]\nx = 1\n```\n"
+        "```{code-cell} ipython3\n%%writefile of_a_page.py\nx = 2\n```\n"
+        "```python\nfrom of_a_page import x as y\n```\n"
+        "<!-- not run: it would fail -->\n```python\nraise AssertionError\n```\n"
+        "```{code-cell} ipython3\n!exacthat models\n```\n"
+        "```toml\n# a.toml\nx = 1\n```\n"
+    )
+    page.write_text(good, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    names = run_page(page)
+    assert (names["x"], names["y"], Path("a.toml").read_text("utf-8")) == (1, 2, "# a.toml\nx = 1\n")
+    for bad, why in (
+        ("```python\nassert x == 2, 'x is one'\n```\n", "x is one"),
+        ("```sh\nexacthat check nothing\n```\n", "there is no model 'nothing'"),
+        ("```sh\nrm -r x\n```\n", "only commands of exacthat are run"),
+        ("```toml\nx = 1\n```\n", "names its file"),
+    ):
+        page.write_text(good + bad, encoding="utf-8")
+        with pytest.raises(AssertionError, match=why):
+            run_page(page)

@@ -29,6 +29,10 @@ def test_there_are_three_figures_a_scenario(plots):
     assert sorted(plots) == sorted(f"{name}-{scenario}" for name in names for scenario in ("tax", "price"))
 
 
+def test_a_notebook_shows_a_figure(plots):
+    assert plots["real-gdp-tax"]._repr_svg_() == plots["real-gdp-tax"].svg
+
+
 def test_bars_show_the_results_in_the_unit_of_the_axis(plots):
     results = synthetic_results()
     expected = 100 * (results.real_gdp - 1)

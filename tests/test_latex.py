@@ -246,3 +246,20 @@ def test_output_does_not_depend_on_the_hash_seed():
         for seed in ("1", "2")
     }
     assert len(texts) == 1
+
+
+def test_notebooks_show_equations_between_dollars():
+    from framework import diff
+    from models import armington, rare_earths
+
+    for shown in (
+        armington()._repr_markdown_(),
+        diff(*(rare_earths().choose(technology=t) for t in ("exogenous", "fixed-effort")))._repr_markdown_(),
+    ):
+        assert shown.startswith("$$\\begin{array}")
+        assert shown.count("$$") % 2 == 0
+        assert "\\[\\begin" not in shown
+        assert "\\]" not in shown
+    assert diff(armington(), armington())._repr_markdown_() == (
+        "armington and armington have the same equations and symbols"
+    )

@@ -199,6 +199,7 @@ def test_a_group_takes_a_further_variant_and_a_replaced_block_is_no_group():
     more.variant("technology", "frozen", frozen=frozen)
     assert more.variants["technology"] == [*before, "frozen"]
     assert more.chosen == {"technology": "frozen"}
+    assert more.compared["technology"] == [*library.compared["technology"], "frozen"]
     assert not diff(library, more.choose(technology=chosen))
     assert list(more.blocks) == list(library.blocks)
     assert library.variants["technology"] == before
