@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from framework.complementarity import perp
 from framework.printing import typed
 from framework.sets import free_indices, is_index
 from framework.symbols import subscripts
@@ -40,7 +41,14 @@ class Equation:
             return tuple(s for s in subscripts(self.lhs) if is_index(s))
         return tuple(sorted(free_indices(self.lhs), key=str))
 
+    @property
+    def complement(self) -> perp | None:
+        """The parts of a complementarity condition; None for an equation."""
+        return self.lhs if isinstance(self.lhs, perp) else None
+
     def __str__(self) -> str:
+        if self.complement is not None:
+            return typed(self.complement)
         return f"{typed(self.lhs)} {':=' if self.defines else '='} {typed(self.rhs)}"
 
     def __repr__(self) -> str:

@@ -26,6 +26,7 @@ from framework.algebra import (
     tidy,
     tidy_indices,
 )
+from framework.complementarity import perp
 from framework.errors import ModelError
 from framework.model import Equation, Model, Numeraire
 from framework.printing import typed
@@ -139,6 +140,8 @@ class _Transform:
     def equation(self, eq: Equation) -> Equation:
         self.where = f"equation '{eq.name}' in block '{eq.block}'"
         self.baseline.context = free_indices(eq.lhs)
+        if eq.complement is not None:
+            return self.complementarity(eq, eq.complement)
         try:
             lhs, rhs, total = self._sides(eq)
         except _Unhattable as stop:
@@ -155,6 +158,34 @@ class _Transform:
             total=None if total is None else tidy_indices(total),
             defines=eq.defines and lhs.func in (sp.Indexed, sp.Symbol),
         )
+
+    def complementarity(self, eq: Equation, parts: perp) -> Equation:
+        """A complementarity condition at the new equilibrium: its function in data units, variable and bounds in levels."""
+        self.where = f"complementarity '{eq.name}' in block '{eq.block}'"
+        try:
+            function, _, _ = self._balance(terms(parts.function), ())
+        except _Unhattable as stop:
+            if not self.baseline.is_known(parts.function):
+                raise ModelError(
+                    f"{self.where}: '{stop}' has no exact-hat form and its variables are not all observed; declare them "
+                    f"observed, or define a level variable that holds it\n    {eq}"
+                ) from None
+            function = self.new_value(parts.function)
+        bounds = []
+        for bound in (parts.lower, parts.upper):
+            if bound is not None and (unknown := self._unknown_in(bound)):
+                raise ModelError(
+                    f"{self.where}: the bound '{typed(bound)}' contains {_list(unknown)} never observed; declare what it "
+                    "is made of with level=True, or observed=True"
+                )
+            bounds.append(None if bound is None else tidy_indices(self.new_value(bound)))
+        variable = self.change_of(parts.variable)
+        return replace(eq, lhs=parts.with_parts(tidy_indices(function), variable, *bounds))
+
+    def _unknown_in(self, expr: sp.Expr) -> list[str]:
+        """Symbols whose new value the data and the shocks do not give."""
+        decls = {symbol_name(a): self.decl(a) for a in declared_atoms(expr)}
+        return sorted(s for s, d in decls.items() if not (d.level or d.observed or d.kind is Kind.PARAMETER))
 
     def identity(self, lhs: sp.Expr, rhs: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
         """A theorem in changes, to be checked at the solution."""
@@ -355,7 +386,7 @@ def _list(names: list[str]) -> str:
 def _change(decl: Declaration) -> Declaration:
     """Declaration of the change of a symbol."""
     if decl.level:
-        default = decl.key if decl.observed else None
+        default = decl.key if decl.observed and decl.default is None else decl.default
         return replace(decl, symbol=decl.symbol + "_new", role="new", default=default, observed=False)
     default = 1.0 if decl.kind is Kind.EXOGENOUS else None
     return replace(

@@ -15,6 +15,7 @@ import sympy as sp
 from sympy.polys.matrices import DomainMatrix
 
 from framework.algebra import has_constant, terms
+from framework.complementarity import perp
 from framework.model import Equation, Model
 from framework.printing import typed
 from framework.sets import Part, root_of
@@ -100,8 +101,18 @@ class _System:
     def equation(self, eq: Equation) -> list[Degree]:
         """Forms that are zero where an equation is homogeneous."""
         self._found = []
+        if eq.complement is not None:
+            return self._complementarity(eq.complement)
         left, right = self.degree(eq.lhs), self.degree(eq.rhs)
         return [*self._found, _minus(left, right)]
+
+    def _complementarity(self, parts: perp) -> list[Degree]:
+        """Terms of the function scale together, and so do the variable and each bound that is not zero."""
+        self.degree(parts.function)
+        for bound in (parts.lower, parts.upper):
+            if bound is not None and bound != 0:
+                self._found.append(_minus(self.degree(parts.variable), self.degree(bound)))
+        return self._found
 
     def degree(self, expr: sp.Expr) -> Degree:
         """Degree of an expression; what its own terms need is noted on the way."""

@@ -15,6 +15,7 @@ import sympy as sp
 from sympy.printing.latex import LatexPrinter, translate
 
 from framework.algebra import match, power, product, summed, terms
+from framework.complementarity import perp
 from framework.model import Equation, Model
 from framework.notation import guessed, notation, plain_name, role_of, visible
 from framework.sets import Element, free_indices
@@ -296,7 +297,24 @@ def equation_to_latex(eq: Equation, model: Model) -> str:
 
 def _equation_row(printer: _Printer, eq: Equation) -> str:
     remark = "" if eq.defines else rf"\text{{({_text(eq.name)})}}"
+    if eq.complement is not None:
+        return _complement_row(printer, eq, eq.complement, remark)
     return _row(printer, eq.lhs, ":=" if eq.defines else "=", eq.rhs, eq.indices, remark)
+
+
+def _complement_row(printer: _Printer, eq: Equation, parts: perp, remark: str) -> str:
+    r"""``0 \le F \perp x \ge lower``, or with two bounds ``F \perp lower \le x \le upper``."""
+    x, taken = printer.doprint(parts.variable), {str(i) for i in eq.indices}
+    function = " ".join(_broken(printer.terms(_readable(printer.shortened(parts.function), taken))))
+    bounds = [None if b is None else printer.doprint(b) for b in (parts.lower, parts.upper)]
+    if bounds[1] is None:
+        left, right = rf"{function} \ge 0", rf"{x} \ge {bounds[0]}"
+    elif bounds[0] is None:
+        left, right = rf"{function} \le 0", rf"{x} \le {bounds[1]}"
+    else:
+        left, right = function, rf"{bounds[0]} \le {x} \le {bounds[1]}"
+    over = r"\forall\, " + ", ".join(printer.doprint(i) for i in eq.indices) if eq.indices else ""
+    return rf"{left} &\perp {right} && " + r" \quad ".join(a for a in (over, remark) if a)
 
 
 def _row(

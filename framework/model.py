@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import sympy as sp
 
+from framework.complementarity import condition
 from framework.equation import Adjustment, Equation, Numeraire
 from framework.errors import ModelError, did_you_mean
 from framework.printing import Place, show, typed
@@ -58,6 +59,7 @@ class Model:
     hat_seconds: float = 0.0  # that the derivation of the hats took
     _block: str = "model"
     _declared_in: dict[str, str] = field(default_factory=dict)
+    _freed_in: dict[str, str] = field(default_factory=dict)
 
     # ---- declaring -------------------------------------------------------------------------------
 
@@ -160,6 +162,8 @@ class Model:
         if decl.kind is not Kind.VARIABLE:
             fail(f"'{decl.symbol}' is {_a(decl.kind)}; only a variable can be defined")
         for before in self.equations:
+            if before.complement is not None and symbol_name(before.complement.variable) == decl.symbol:
+                fail(f"'{decl.symbol}' is determined by the complementarity '{before.name}' already")
             if before.defines and symbol_name(before.lhs) == decl.symbol:
                 fail(f"'{decl.symbol}' is defined already in block '{before.block}'; replace that block")
         self._add(Equation(name or decl.name, self._block, lhs, rhs, True))
@@ -169,6 +173,59 @@ class Model:
         lhs, rhs = sp.sympify(lhs), sp.sympify(rhs)
         check_equation(lhs, rhs, "=", f"equation '{name}' in block '{self._block}'", self.symbols)
         self._add(Equation(name, self._block, lhs, rhs, False))
+
+    def complements(
+        self,
+        name: str,
+        function: sp.Basic,
+        variable: sp.Basic,
+        *,
+        lower: sp.Expr | float | None = None,
+        upper: sp.Expr | float | None = None,
+    ) -> None:
+        """Add the complementarity condition ``function ⟂ variable``, which determines the variable.
+
+        Parameters
+        ----------
+        name : str
+        function : sympy.Expr or inequality
+            What is zero wherever the variable lies strictly between its bounds, not negative where it is at the
+            lower and not positive where it is at the upper one: the slack ``quota - exports``, or, with a lower
+            bound only, the inequality ``exports <= quota``.
+        variable : sympy inequality or Expr
+            A variable declared with ``level=True``, with one bound, such as ``tax >= 0``; or alone, with bounds
+            by keyword.
+        lower, upper : number or sympy.Expr, optional
+            Bounds, made of numbers and of what is given.
+
+        Examples
+        --------
+        >>> m.complements("export quota", exports <= quota, tax >= 0)  # doctest: +SKIP
+        >>> m.complements("zero profit", c[i] - p[i], y[i], lower=0, upper=capacity[i])  # doctest: +SKIP
+        """
+        lhs = condition(name, self._block, function, variable, lower, upper, self.symbols)
+        symbol = symbol_name(lhs.variable)
+        for before in self.equations:
+            other = before.complement
+            if (other is not None and symbol_name(other.variable) == symbol) or (
+                before.defines and symbol_name(before.lhs) == symbol
+            ):
+                raise ModelError(
+                    f"complementarity '{name}' in block '{self._block}': '{symbol}' is determined by '{before.name}' "
+                    f"in block '{before.block}' already; a variable has one condition"
+                )
+        self._add(Equation(name, self._block, lhs, sp.S.Zero, False))
+
+    def free(self, exogenous: str) -> None:
+        """Let something given be a variable, for instance the tax of which a quota is the condition.
+
+        It is given again in a copy in which the current block is replaced.
+        """
+        decl = self.declaration(exogenous)
+        if decl.kind is not Kind.EXOGENOUS:
+            raise ModelError(f"free: '{exogenous}' is {_a(decl.kind)}; only an exogenous symbol can be freed")
+        self.symbols[decl.symbol] = decl.as_kind(Kind.VARIABLE)
+        self._freed_in[decl.symbol] = self._block
 
     def _add(self, equation: Equation) -> None:
         for before in self.equations:
@@ -380,6 +437,7 @@ class Model:
             "adjustments",
             "chosen",
             "_declared_in",
+            "_freed_in",
         ):
             setattr(out, attr, dict(getattr(self, attr)))
         for attr in ("equations", "identities", "normalisations"):

@@ -82,6 +82,14 @@ class _Typed(StrPrinter):
 
     _print_Product = _print_Sum
 
+    def _print_perp(self, expr: sp.Expr) -> str:
+        function, x, lower, upper = (self._print(a) for a in expr.args)
+        if expr.args[2] == -sp.oo:
+            return f"{function} <= 0 ⟂ {x} <= {upper}"
+        if expr.args[3] == sp.oo:
+            return f"{function} >= 0 ⟂ {x} >= {lower}"
+        return f"{function} ⟂ {lower} <= {x} <= {upper}"
+
 
 def _whole(limit: sp.Tuple) -> bool:
     """True if a sum runs over the whole set of its index."""

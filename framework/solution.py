@@ -92,6 +92,9 @@ class Solution:
         What was solved; not kept by pickle.
     point : array
         Unknowns of Newton's method at the solution.
+    regimes : xarray.Dataset
+        For each complementarity condition, by name, which side binds at each label: ``"binding"`` (the function is
+        zero), ``"at lower bound"``, ``"at upper bound"`` or ``"degenerate"`` (both sides are zero).
     """
 
     outcomes: xr.Dataset
@@ -100,6 +103,7 @@ class Solution:
     provenance: dict[str, Any]
     problem: Problem | None = field(default=None, repr=False)
     point: np.ndarray | None = field(default=None, repr=False)
+    regimes: xr.Dataset = field(default_factory=xr.Dataset, repr=False)
 
     def __getstate__(self) -> dict[str, Any]:
         """A copy in another process or file holds the results, without the compiled problem."""
@@ -115,8 +119,11 @@ class Solution:
         return self.outcomes[key]
 
     def __repr__(self) -> str:
+        from framework.solve.regimes import in_words  # it reads solutions
+
         p = self.provenance
         head = f"Solution of '{p.get('model')}': {self.status}"
         work = f"{p.get('solver')}, {p.get('iterations')} iterations, {p.get('seconds', 0):.3g} s"
         work += f"\n  {p['note']}" if p.get("note") else ""
+        work += "".join(f"\n  {line}" for line in in_words(self.regimes))
         return f"{head}\n  {work}\n{self.certificate.to_text()}\n  outcomes: {', '.join(map(str, self.outcomes))}"

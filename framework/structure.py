@@ -94,6 +94,7 @@ class _Analysis:
                 self.definitions[symbol_name(eq.lhs)] = eq
             else:
                 self.conditions.append(replace(eq, defines=False))
+        self._check_complements()
         self._factors_of: dict[sp.Expr, list[str]] = {}
         self.implicit = [v for v in self.variables if v not in self.definitions]
         self.uses = {v: self._used(eq.rhs) for v, eq in self.definitions.items()}
@@ -145,6 +146,30 @@ class _Analysis:
                 )
             )
 
+    def _check_complements(self) -> None:
+        """The variable of a complementarity condition is free to leave its bound, and nothing else defines it."""
+        rule = self.model.numeraire_rule
+        for eq in self.conditions:
+            if eq.complement is None:
+                continue
+            decl = self.model.symbols[symbol_name(eq.complement.variable)]
+            where = f"complementarity '{eq.name}' in block '{eq.block}': "
+            if decl.kind is not Kind.VARIABLE:
+                raise ModelError(
+                    f"{where}'{decl.symbol}' is given in this closure and cannot leave its bound; free it, or choose the "
+                    f"model without '{eq.name}'"
+                )
+            if decl.symbol in self.definitions:
+                raise ModelError(
+                    f"{where}'{decl.symbol}' is defined in block '{self.definitions[decl.symbol].block}' too; a variable "
+                    "has one condition: leave out one of them"
+                )
+            if rule and rule.redundant == eq.name:
+                raise ModelError(
+                    f"numeraire of model '{self.model.name}': '{eq.name}' is a complementarity condition, and no "
+                    "inequality is redundant by Walras' law; name a market that clears"
+                )
+
     # ---- matching --------------------------------------------------------------------------------
 
     def _reach(self, start: set[str]) -> set[str]:
@@ -161,11 +186,19 @@ class _Analysis:
         """Pair every condition with the undefined variable that it determines."""
         n, k = len(self.conditions), len(self.implicit)
         cost = np.full((n, k), 1e6)
+        complementary = {symbol_name(e.complement.variable) for e in self.conditions if e.complement}
         for a, eq in enumerate(self.conditions):
+            if eq.complement is not None:  # paired by declaration
+                cost[a, self.implicit.index(symbol_name(eq.complement.variable))] = 0
+                continue
             direct = {symbol_name(f) for f in declared_atoms(eq.lhs)}, self._used(eq.rhs)
             reached = self._reach((direct[0] & set(self.variables)) | direct[1])
             for b, v in enumerate(self.implicit):
-                if v in reached and self._count(eq) == self._size(self.model.symbols[v]):
+                if (
+                    v in reached
+                    and v not in complementary
+                    and self._count(eq) == self._size(self.model.symbols[v])
+                ):
                     swapped = self.model.swaps.get(v) in direct[0]
                     cost[a, b] = 0 if v in direct[0] else 1 if v in direct[1] or swapped else 2
         rows, columns = linear_sum_assignment(cost) if n and k else ([], [])

@@ -158,6 +158,7 @@ def structure_text(structure: Structure) -> str:
         _count_text(model),
         _core_text(structure),
         *([_section("loops solved in closed form", _loops_text(structure))] if structure.loops else []),
+        *([_section("complementarity", _complements_text(model))] if _complements_text(model) else []),
         _section("explicit, in the order of evaluation", _order_text(structure.explicit)),
         _section("evaluated once at the solution", _order_text(structure.after)),
         _section("homogeneity", _homogeneity_text(model)),
@@ -194,6 +195,14 @@ def _core_text(structure: Structure) -> str:
         f"core: {_many(len(core), 'unknown group')}, {unknowns} unknowns; the other {explicit} are explicit"
     )
     return head + "\n" + table(("unknown", "name", "dims", "paired with"), rows)
+
+
+def _complements_text(model: Model) -> str:
+    """Inequalities, each with the variable that leaves its bound only where it binds."""
+    rows = [(f"'{e.name}'", typed(e.complement)) for e in model.equations if e.complement is not None]
+    return (
+        table(("condition", "holds with equality or leaves the variable at its bound"), rows) if rows else ""
+    )
 
 
 def _loops_text(structure: Structure) -> str:

@@ -51,10 +51,17 @@ def check_declared(model: Model) -> None:
     for eq in model.equations:
         used = {symbol_name(a): a for side in (eq.lhs, eq.rhs) for a in declared_atoms(side)}
         for name in sorted(set(used) - set(model.symbols)):
-            sign = ":=" if eq.defines else "="
+            sign, lhs = ":=" if eq.defines else "=", eq.lhs
+            if eq.complement is not None:
+                lhs = (
+                    eq.complement.function
+                    if used[name] in declared_atoms(eq.complement.function)
+                    else used[name]
+                )
+                sign = ">="
             raise ModelError(
                 f"equation '{eq.name}' in block '{eq.block}': symbol '{name}' is not declared any more; "
-                f"replace this block too\n{show(eq.lhs, sign, eq.rhs, Place(used[name]))}"
+                f"replace this block too\n{show(lhs, sign, eq.rhs, Place(used[name]))}"
             )
 
 

@@ -37,6 +37,12 @@ def _inverse0(x: ca.MX) -> ca.MX:
     return (1 - zero) / (x + zero)
 
 
+def _sqrt(x: ca.MX) -> ca.MX:
+    """Square root with derivative 0 at 0."""
+    zero = _iszero(x)
+    return (1 - zero) * ca.sqrt(x + zero)
+
+
 _UNARY: dict[str, Callable[[ca.MX], ca.MX]] = {
     "exp": ca.exp,
     "log": ca.log,
@@ -45,6 +51,7 @@ _UNARY: dict[str, Callable[[ca.MX], ca.MX]] = {
     "inverse": lambda x: 1 / x,
     "inverse0": _inverse0,
     "iszero": _iszero,
+    "sqrt": _sqrt,
     "abs": ca.fabs,
     "sign": ca.sign,
 }

@@ -31,6 +31,7 @@ _UNARY: dict[str, Callable[[Array], Array]] = {
     "inverse": np.reciprocal,
     "inverse0": _inverse0,
     "iszero": lambda x: np.asarray(x == 0, dtype=float),
+    "sqrt": np.sqrt,
     "abs": np.abs,
     "sign": np.sign,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 import sympy as sp
 import xarray as xr
 
-from framework.algebra import Term, rename, terms
+from framework.algebra import Term, terms
 from framework.binding import bind_inputs
 from framework.compile.baseline import Condition, baseline_conditions
+from framework.compile.complement import Complement, complement_residual, complements
 from framework.compile.derivatives import Derivatives
 from framework.compile.ir import Node, Ref, Time
 from framework.compile.lower import Lowering
+from framework.compile.relative import relative
 from framework.compile.tangent import Tangent, axis_index
 from framework.errors import ModelError
 from framework.model import Equation, Model
@@ -61,6 +63,8 @@ class System:
         Deviation of the numeraire from its value: zero at a solution iff the budgets add up.
     conditions : list of Condition
         What the baseline data must satisfy.
+    complements : list of Complement
+        Both sides of every complementarity condition, to be checked and reported at a solution.
     identities : list of (str, Node, Node)
         Theorems that were stated, with their two sides, to be checked at a solution.
     seconds : float
@@ -77,6 +81,7 @@ class System:
     stability: list[tuple[str, Ref]]
     walras: Node | None
     conditions: list[Condition]
+    complements: list[Complement]
     identities: list[tuple[str, Node, Node]]
     lowering: Lowering
     seconds: float
@@ -156,6 +161,7 @@ def compile_model(model: Model, *, conditions: bool = True) -> System:
         stability,
         walras,
         required,
+        complements(lowering, model, structure),
         identities,
         lowering,
         time.perf_counter() - begin,
@@ -217,12 +223,14 @@ def _residual(lowering: Lowering, model: Model, variable: str, eq: Equation) -> 
     to its gross terms.
     """
     graph = lowering.graph
+    if eq.complement is not None:
+        return complement_residual(lowering, eq.complement)
     if in_logs(model, eq):
         right = lowering.log(eq.rhs) if eq.total is None else lowering.with_total(eq, log=True)
         minus = graph.mul([Ref(graph.const(-1.0), ()), right])
         ref = graph.add([lowering.log(eq.lhs), minus])
     else:
-        ref = _relative(lowering, eq)
+        ref = relative(lowering, eq.lhs, eq.rhs)
     rule = model.numeraire_rule
     if rule and rule.redundant == eq.name:
         gap = lowering.value(rule.expr / rule.value)
@@ -274,25 +282,6 @@ def _is_wedge(model: Model, expr: sp.Expr) -> bool:
     """``1 + tau``, ``1 - omega`` and ``beta - 1`` are positive wherever a model makes sense."""
     constant = all(model.symbols[symbol_name(a)].is_constant for a in declared_atoms(expr))
     return constant or any(a.is_positive for a in expr.args if a.is_number)
-
-
-def _relative(lowering: Lowering, eq: Equation) -> Ref:
-    graph = lowering.graph
-    minus = Ref(graph.const(-1.0), ())
-    left, right = ([lowering.term(t) for t in _gross_terms(lowering, side)] for side in (eq.lhs, eq.rhs))
-    gap = graph.add(left + [graph.mul([minus, r]) for r in right])
-    gross = graph.add([graph.apply("abs", r) for r in left + right])
-    return graph.mul([gap, graph.apply("inverse", gross)])
-
-
-def _gross_terms(lowering: Lowering, expr: sp.Expr) -> Sequence[Term]:
-    """Terms of an expression, with differences (net exports) opened into what they subtract."""
-    table = {}
-    for atom in declared_atoms(expr):
-        eq = lowering.definitions.get(symbol_name(atom))
-        if eq is not None and lowering.model.symbols[symbol_name(atom)].level:
-            table[atom] = rename(eq.rhs, dict(zip(subscripts(eq.lhs), subscripts(atom), strict=True)))
-    return terms(expr) if not table else _gross_terms(lowering, expr.xreplace(table))
 
 
 def _with_tangents(

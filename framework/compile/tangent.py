@@ -113,6 +113,9 @@ def slope(graph: Graph, node: Node) -> list[Ref] | None:
             return [graph.apply("inverse", graph.add([arg, one]))]
         case "inverse" | "inverse0":
             return [minus, here, here]
+        case "sqrt":
+            # The root of two squares has a kink where both are zero; zero is an element of its derivative there.
+            return [Ref(graph.const(0.5), ()), graph.apply("inverse0", here)]
         case "abs":
             return [graph.apply("sign", arg)]
         case "iszero" | "sign":

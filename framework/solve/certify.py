@@ -17,6 +17,7 @@ from framework.solve.failure import AT_LEAST, why_not_solved
 from framework.solve.newton import RESIDUAL_BOUND, STEP_BOUND, Trace, full_step, newton
 from framework.solve.problem import Problem
 from framework.solve.provenance import provenance
+from framework.solve.regimes import by_label, check_sides, regimes, sides
 from framework.solve.registry import Solver, find_solver
 from framework.solve.stability import CHECK, STABLE, best_responses
 from framework.symbols import Kind
@@ -61,7 +62,10 @@ def solve(problem: Problem, solver: str = "newton") -> Solution:
     if status is not Status.SOLVED:
         raise SolveError(why_not_solved(problem, trace, status, certificate, solver, _without_value(found)))
     about = provenance(problem, trace, solver, seconds)
-    return Solution(found, status, certificate, about, problem, trace.point)
+    binding = regimes(problem, sides(problem, trace.point))
+    if binding:
+        about["complementarity"] = by_label(binding)
+    return Solution(found, status, certificate, about, problem, trace.point, binding)
 
 
 def run_solver(problem: Problem, run: Solver, solver: str) -> Trace:
@@ -141,6 +145,7 @@ def certify(
                 certificate.add(f"{about.what}: {CHECK}", _finite(found_at.eigenvalue), STABLE, stable)
         for name, gap in identity_gaps(problem, trace.point).items():
             certificate.add(f"theorem '{name}'", _finite(gap), IDENTITY_BOUND)
+        check_sides(problem, sides(problem, trace.point), certificate)
         values = outcomes.variables(problem, trace.point)
         _check_bounds(problem, values, certificate)
     found = outcomes.label(problem, {**values, **outcomes.given(problem)})

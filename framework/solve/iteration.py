@@ -15,6 +15,7 @@ import numpy as np
 
 from framework.compile.ir import Time
 from framework.compile.system import in_logs
+from framework.errors import SolveError
 from framework.solution import Status
 from framework.solve.newton import RESIDUAL_BOUND, Trace, paired_signs
 from framework.symbols import declared_atoms, symbol_name
@@ -123,6 +124,10 @@ def _settle(problem: Problem, u: Array, rest: list[_Part], trace: Trace) -> bool
 
 
 def _start(problem: Problem, *, value_added: bool) -> tuple[Trace, list[_Part], list[_Part]]:
+    if found := problem.system.complements:
+        raise SolveError(
+            f"'{found[0].equation.name}' is a complementarity condition, which this method does not know; use 'newton'"
+        )
     trace = Trace(problem.start.copy(), Status.NO_CONVERGENCE)
     with np.errstate(all="ignore"):
         problem.residual(problem.start)

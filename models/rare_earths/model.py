@@ -14,6 +14,7 @@ from framework import Model, base
 from models.rare_earths import technology
 from models.rare_earths.labour import production_labour
 from models.rare_earths.outcomes import income_outcomes, sector_outcomes
+from models.rare_earths.quota import export_policy
 
 REE_UNIT = "million USD at the baseline world price"
 
@@ -41,6 +42,7 @@ def rare_earths() -> Model:
     _ree_market(m)
     income_outcomes(m)
     sector_outcomes(m)
+    export_policy(m)
     m.closure(ree_export_ratio="export_tax", ree_price_ratio="export_tax")
     return m
 
