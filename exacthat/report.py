@@ -87,8 +87,8 @@ def render(outcome: Outcome, plots: list[Plot]) -> str:
 
 
 def sentences(results: xr.Dataset, scenario: str) -> list[str]:
-    """Say between which bounds each headline outcome lies in a scenario, and where."""
-    out = []
+    """Say which inequalities bind in a scenario, and between which bounds each headline outcome lies, and where."""
+    out = [f"{case}: {words}" for case, words in summary.regimes(results, scenario)]
     chosen = [(results, key) for key in summary.headlines(results)]
     chosen += [(part, "cushioning_index") for part in summary.cushioned(results)]
     for part, key in chosen:

@@ -19,6 +19,7 @@ from exacthat.levels import levels
 from exacthat.ree import has_ree, real_gdp_without_markup
 from exacthat.wording import setting_in_words
 from framework.errors import ModelError
+from framework.solve.regimes import in_words
 
 if TYPE_CHECKING:
     from exacthat.library import Baseline
@@ -47,7 +48,8 @@ def assemble(
         Every outcome over (scenario, variant groups, its own dims), as the ratio new over base (units ``new/base``) or at its
         new level; an outcome that a variant does not have is missing there and says so in `comment`. With
         an ``exogenous`` technology, ``cushioning_index``. The certificate is in ``certificate_value``,
-        ``certificate_bound`` and ``certificate_passed`` over (scenario, variant groups, check). The coordinate ``setting`` says what each
+        ``certificate_bound`` and ``certificate_passed`` over (scenario, variant groups, check); ``regimes`` says in words
+        which side of each complementarity condition binds. The coordinate ``setting`` says what each
         scenario sets, as in a file, ``setting_in_words`` the same with units; the label of each named element of the
         model is a coordinate of its name. With rare earths, ``baseline_ree_share`` and
         ``real_gdp_without_markup`` (`exacthat.ree`). Where the data hold the level of every variable, also the levels
@@ -60,6 +62,9 @@ def assemble(
     results["status"] = combine([xr.Dataset({"status": str(s.status)}) for s in solutions], cases, groups)[
         "status"
     ]
+    if any(s.regimes for s in solutions):
+        said = [xr.Dataset({"regimes": "; ".join(in_words(s.regimes))}) for s in solutions]
+        results["regimes"] = combine(said, cases, groups)["regimes"]
     if (
         "technology" in groups
         and "exogenous" in results.get("technology", [])

@@ -45,8 +45,21 @@ def keys_over(results: xr.Dataset, *dims: str) -> list[str]:
     """Outcomes that run over exactly the given dims, besides those of the cases; bands and levels stand beside theirs."""
     wanted = {*case_dims(results), *dims}
     beside = {k for k, v in results.items() if {"band_of", "level_of"} & v.attrs.keys()}
-    skip = {"status", "cushioning_index"} | beside
+    skip = {"status", "regimes", "cushioning_index"} | beside
     return [str(k) for k, v in results.data_vars.items() if set(v.dims) == wanted and k not in skip]
+
+
+def regimes(results: xr.Dataset, scenario: str | None = None) -> list[tuple[str, str]]:
+    """Cases, and which side of each complementarity condition binds in them; none in a model without such conditions."""
+    if "regimes" not in results:
+        return []
+    chosen = results["regimes"] if scenario is None else results["regimes"].sel(scenario=[scenario])
+    stacked = chosen.stack(case=case_dims(results))
+    return [
+        (", ".join(map(str, label)), str(words))
+        for label, words in zip(stacked["case"].values, stacked.values, strict=True)
+        if isinstance(words, str) and words
+    ]
 
 
 def headlines(results: xr.Dataset) -> list[str]:

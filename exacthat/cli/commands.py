@@ -289,6 +289,8 @@ def _summarise(outcome: Outcome) -> None:
     results = outcome.results
     scenarios = [str(name) for name in results["scenario"].values]
     show_pairs(list(zip(scenarios, map(str, results["setting_in_words"].values), strict=True)))
+    if binding := summary.regimes(results):
+        show_pairs(binding)
     levels = [t for name in scenarios for t in levels_tables(results, name)] if has_levels(results) else []
     for table in levels:
         show_outcome(f"levels, {table.title}", [replace(table, title="")])

@@ -17,7 +17,7 @@ from framework.compile.relative import relative
 from framework.complementarity import perp
 from framework.model import Equation, Model
 from framework.structure import Structure
-from framework.symbols import Declaration, subscripts, symbol_name
+from framework.symbols import Declaration, subscripts
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def complements(lowering: Lowering, model: Model, structure: Structure) -> list[
         function, *distances = (
             None if side is None else lowering.ordered(side, indices) for side in _sides(lowering, parts)
         )
-        assert function is not None and symbol == symbol_name(parts.variable)
+        assert function is not None
         out.append(Complement(eq, model.symbols[symbol], function, *distances))
     return out
 

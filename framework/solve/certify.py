@@ -17,7 +17,7 @@ from framework.solve.failure import AT_LEAST, why_not_solved
 from framework.solve.newton import RESIDUAL_BOUND, STEP_BOUND, Trace, full_step, newton
 from framework.solve.problem import Problem
 from framework.solve.provenance import provenance
-from framework.solve.regimes import by_label, check_sides, regimes, sides
+from framework.solve.regimes import by_label, check_baseline, check_sides, regimes, sides
 from framework.solve.registry import Solver, find_solver
 from framework.solve.stability import CHECK, STABLE, best_responses
 from framework.symbols import Kind
@@ -203,6 +203,8 @@ def _check_replication(problem: Problem) -> None:
         residual = before.residual(before.start)
     if lost := not_finite(before, before.start):
         raise DataError(f"model '{name}' has no value at the baseline: {lost}; correct the data there")
+    if before.has_known_start:
+        check_baseline(before)
     if before.has_known_start and not np.abs(residual).max(initial=0.0) <= REPLICATION_BOUND:
         raise DataError(
             f"the data are not an equilibrium of model '{name}' without the shock: the largest residual is "

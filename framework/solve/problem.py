@@ -20,6 +20,7 @@ from framework.solve import outcomes
 from framework.solve.balance import check_baseline_conditions
 from framework.solve.cores import make_core
 from framework.solve.diagnose import unstable_loop
+from framework.solve.regimes import check_bounds
 
 if TYPE_CHECKING:
     import casadi
@@ -66,6 +67,8 @@ class Problem:
             self._check_stability()
         parts = [np.ravel(self._start(g, s)) for g, s in zip(system.groups, self.shapes, strict=True)]
         self.start = np.concatenate(parts or [np.zeros(0)])
+        if not checked:
+            check_bounds(self)
         self.seconds = bound.seconds + time.perf_counter() - begin
 
     def program_of(self, values: Sequence[Node], products: Sequence[Node] = ()) -> Program:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
+from framework.errors import DataError
+
 if TYPE_CHECKING:
     from framework.compile.complement import Complement
     from framework.solution import Certificate
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 
+BASELINE = 1e-6  # the same before any shock, where tables are rounded
 BOUND = 1e-9  # of the smaller side, the function relative to its gross terms
 DEGENERATE = 1e-6  # both sides nearer to zero than this: which of them binds is not determined
 
@@ -81,7 +84,7 @@ def sides(problem: Problem, u: Array) -> list[Sides]:
 
 
 def check_sides(problem: Problem, found: list[Sides], certificate: Certificate) -> None:
-    """Add to a certificate, for each condition, the min map and the feasibility of both sides, at the worst label."""
+    """Add to a certificate, for each condition, the min map and the feasibility of both sides; a failure names the label."""
     for s in found:
         name, key = s.complement.equation.name, s.complement.declaration.key
         variable, function = s.infeasible()
@@ -95,8 +98,48 @@ def check_sides(problem: Problem, found: list[Sides], certificate: Certificate) 
             if not value.size:
                 continue
             worst = np.unravel_index(int(np.argmax(value)), value.shape)
-            at = problem.bound.at(s.complement.declaration, [int(k) for k in worst])
+            at = _at(problem, s, worst) if value[worst] > BOUND else ""
             certificate.add(words.format(at), float(value[worst]), BOUND)
+
+
+def _at(problem: Problem, s: Sides, cell: tuple) -> str:
+    return problem.bound.at(s.complement.declaration, [int(k) for k in cell])
+
+
+def check_bounds(problem: Problem) -> None:
+    """Refuse data by which a variable has its lower bound at or above its upper one."""
+    for s in sides(problem, problem.start):
+        room = s.above + s.below
+        if (bad := ~(room > 0)).any():
+            cell = tuple(np.argwhere(bad)[0])
+            raise DataError(
+                f"complementarity '{s.complement.equation.name}'{_at(problem, s, cell)}: the upper bound of "
+                f"'{s.complement.declaration.key}' is {-room[cell]:.6g} below its lower bound; raise it, or lower the other"
+            )
+
+
+def check_baseline(problem: Problem) -> None:
+    """Refuse baseline data that violate a condition before anything is shocked."""
+    for s in sides(problem, problem.start):
+        gap = np.abs(s.min_map)
+        if not (bad := ~(gap <= BASELINE)).any():
+            continue
+        cell = tuple(np.argwhere(bad)[0])
+        variable, _ = s.infeasible()
+        name, key = s.complement.equation.name, s.complement.declaration.key
+        if variable[cell] > BASELINE:
+            what = f"'{key}' is {variable[cell]:.3g} outside its bounds"
+        else:
+            distance = np.minimum(s.above, s.below)[cell]
+            what = (
+                f"its function is {s.function[cell]:.3g} of its gross terms while '{key}' is {distance:.3g} away from its "
+                "bound: at least one of them must be zero, the function not negative at a lower bound and not positive at "
+                "an upper one"
+            )
+        raise DataError(
+            f"before any shock '{name}'{_at(problem, s, cell)} does not hold: {what}. Correct the baseline: what is "
+            "given in the condition, or the variable"
+        )
 
 
 def regimes(problem: Problem, found: list[Sides]) -> xr.Dataset:
