@@ -180,7 +180,7 @@ def _check_declared_lower(x: sp.Expr, lower, symbols: Mapping[str, Declaration],
     decl = symbols[symbol_name(x)]
     if decl.lower is None or lower is None or not lower.is_number:
         return
-    if lower < decl.lower or (lower == decl.lower and decl.lower < 0):
+    if float(lower) < decl.lower or (float(lower) == decl.lower < 0):
         fail(
             f"'{decl.symbol}' must stay above {decl.lower:g} by its declaration, so that it cannot reach its bound "
             f"{lower} here; declare it without that lower bound, or raise this one"

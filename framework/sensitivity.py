@@ -12,11 +12,12 @@ import numpy as np
 import xarray as xr
 
 from framework.compile.ir import Time
-from framework.errors import DataError, did_you_mean
+from framework.errors import DataError, SolveError, did_you_mean
 from framework.selection import position, variable
 from framework.solution import Solution
 from framework.solve import Problem, outcomes, solve
 from framework.solve.implicit import Linearised
+from framework.solve.regimes import BOTH
 from framework.symbols import Declaration, Kind
 
 Array = np.ndarray
@@ -288,7 +289,15 @@ def _require_finite(array: xr.Variable, labels: Mapping, what: str) -> None:
 
 
 def _solved(at: Solution | Problem) -> Solution:
-    return solve(at) if isinstance(at, Problem) else at
+    """A solution at which outcomes have derivatives: no complementarity condition changes sides just there."""
+    solution = solve(at) if isinstance(at, Problem) else at
+    for name, words in solution.regimes.items():
+        if (words == BOTH).any():
+            raise SolveError(
+                f"'{name}' is degenerate here: it binds after a change in one direction and not in the other, so that outcomes "
+                "have no derivative; ask a little to either side"
+            )
+    return solution
 
 
 def problem_of(at: Solution | Problem) -> Problem:

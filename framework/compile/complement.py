@@ -13,11 +13,11 @@ import sympy as sp
 
 from framework.compile.ir import Node, Ref
 from framework.compile.lower import Lowering
-from framework.compile.relative import relative
+from framework.compile.relative import gross_terms
 from framework.complementarity import perp
 from framework.model import Equation, Model
 from framework.structure import Structure
-from framework.symbols import Declaration, subscripts
+from framework.symbols import Declaration, Kind, declared_atoms, subscripts, symbol_name
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Complement:
     declaration : Declaration
         Of the variable.
     function : Node
-        The function relative to its gross terms: positive where the inequality holds strictly.
+        The function, scaled: positive where the inequality holds strictly.
     above, below : Node or None
         Distance of the variable from its lower and to its upper bound.
     """
@@ -71,10 +71,29 @@ def complement_residual(lowering: Lowering, parts: perp) -> Node:
 
 
 def _sides(lowering: Lowering, parts: perp) -> tuple[Ref, Ref | None, Ref | None]:
-    """The function, relative to its gross terms, and the distances from the bounds."""
+    """The function, scaled, and the distances from the bounds."""
     above = None if parts.lower is None else lowering.value(parts.variable - parts.lower)
     below = None if parts.upper is None else lowering.value(parts.upper - parts.variable)
-    return relative(lowering, parts.function, sp.S.Zero), above, below
+    function = lowering.graph.mul([lowering.value(parts.function), _inverse_scale(lowering, parts.function)])
+    return function, above, below
+
+
+def _inverse_scale(lowering: Lowering, function: sp.Expr) -> Ref:
+    """One over the size of a function, from data only: the scaled function has a slope wherever the function has one.
+
+    In hats that is the size of its terms at the baseline, differences opened into what they subtract; in levels one
+    and the size of the terms that are given.
+    """
+    graph, model = lowering.graph, lowering.model
+    sizes = []
+    for term in gross_terms(lowering, function):
+        atoms = declared_atoms(term.expr())
+        hats = {a: sp.S.One for a in atoms if model.symbols[symbol_name(a)].role == "hat"}
+        if all(model.symbols[symbol_name(a)].kind is not Kind.VARIABLE for a in atoms - set(hats)):
+            sizes.append(graph.apply("abs", lowering.value(term.expr().xreplace(hats))))
+    size = graph.add(sizes)
+    one = graph.apply("iszero", size) if model.is_hat else Ref(graph.const(1.0), ())
+    return graph.apply("inverse", graph.add([size, one]))
 
 
 def _fischer(lowering: Lowering, a: Ref, b: Ref) -> Ref:

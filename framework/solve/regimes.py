@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 
 BASELINE = 1e-6  # the same before any shock, where tables are rounded
-BOUND = 1e-9  # of the smaller side, the function relative to its gross terms
+BOUND = 1e-9  # of the smaller side, the function scaled by what is given in it
 DEGENERATE = 1e-6  # both sides nearer to zero than this: which of them binds is not determined
 
 BINDING, LOWER, UPPER, BOTH = "binding", "at lower bound", "at upper bound", "degenerate"
@@ -31,7 +31,7 @@ class Sides:
     Attributes
     ----------
     function : array
-        Relative to its gross terms.
+        Scaled by the size of its terms at the baseline, or of those that are given.
     above, below : array
         Distance of the variable from its lower and to its upper bound; infinite where there is none.
     """
@@ -132,7 +132,7 @@ def check_baseline(problem: Problem) -> None:
         else:
             distance = np.minimum(s.above, s.below)[cell]
             what = (
-                f"its function is {s.function[cell]:.3g} of its gross terms while '{key}' is {distance:.3g} away from its "
+                f"its function is {s.function[cell]:.3g} of its terms while '{key}' is {distance:.3g} away from its "
                 "bound: at least one of them must be zero, the function not negative at a lower bound and not positive at "
                 "an upper one"
             )
