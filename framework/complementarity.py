@@ -11,8 +11,8 @@ function of a variable between two bounds); Ferris and Pang (1997), SIAM Review 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NoReturn
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 import sympy as sp
 from sympy.core.relational import GreaterThan, LessThan, Relational
@@ -22,6 +22,11 @@ from framework.printing import Place, show, typed
 from framework.sets import free_indices, is_index
 from framework.symbols import Declaration, Kind, declared_atoms, subscripts, symbol_name
 from framework.validate import check_equation
+
+if TYPE_CHECKING:
+    from framework.equation import Equation
+
+Bound: TypeAlias = sp.Expr | float | None
 
 
 class perp(sp.Function):
@@ -59,9 +64,10 @@ def condition(
     block: str,
     function: sp.Basic,
     variable: sp.Basic,
-    lower: sp.Expr | float | None,
-    upper: sp.Expr | float | None,
+    lower: Bound,
+    upper: Bound,
     symbols: Mapping[str, Declaration],
+    equations: Iterable[Equation],
 ) -> perp:
     """Check the parts of a condition as a user writes them, and put them together; see `Model.complements`."""
     where = f"complementarity '{name}' in block '{block}'"
@@ -89,6 +95,7 @@ def condition(
     if lower is not None and upper is not None and (lower - upper).is_nonnegative:
         fail(f"its lower bound {lower} is not below its upper bound {upper}; write lower < upper")
     _check_declared_lower(x, lower, symbols, fail)
+    _check_once(symbol_name(x), equations, fail)
     return found
 
 
@@ -173,6 +180,17 @@ def _check_bound(x: sp.Expr, bound: sp.Expr, symbols: Mapping[str, Declaration],
             )
     if bound.has(sp.oo, sp.nan, sp.zoo):
         fail(f"the bound '{bound}' of '{typed(x)}' is not a number; leave out a bound that is infinite")
+
+
+def _check_once(symbol: str, equations: Iterable[Equation], fail) -> None:
+    for before in equations:
+        other = before.complement
+        paired = other is not None and symbol_name(other.variable) == symbol
+        if paired or (before.defines and symbol_name(before.lhs) == symbol):
+            fail(
+                f"'{symbol}' is determined by '{before.name}' in block '{before.block}' already; a variable has one "
+                "condition"
+            )
 
 
 def _check_declared_lower(x: sp.Expr, lower, symbols: Mapping[str, Declaration], fail) -> None:

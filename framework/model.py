@@ -10,13 +10,13 @@ from typing import Any, NoReturn
 
 import sympy as sp
 
-from framework.complementarity import condition
+from framework.complementarity import Bound, condition
 from framework.equation import Adjustment, Equation, Numeraire
 from framework.errors import ModelError, did_you_mean
 from framework.printing import Place, show, typed
-from framework.sets import Element, Set, free_indices, is_index
+from framework.sets import Element, Set, is_index
 from framework.symbols import Declaration, Kind, declared_atoms, subscripts, symbol_name
-from framework.validate import check_equation
+from framework.validate import a_kind, check_equation, check_numeraire, swappable
 
 Builder = Callable[["Model"], None]
 
@@ -160,7 +160,7 @@ class Model:
             fail("the left side must be one variable with distinct indices; use equate for a condition")
         decl = self.symbols[symbol_name(lhs)]
         if decl.kind is not Kind.VARIABLE:
-            fail(f"'{decl.symbol}' is {_a(decl.kind)}; only a variable can be defined")
+            fail(f"'{decl.symbol}' is {a_kind(decl.kind)}; only a variable can be defined")
         for before in self.equations:
             if before.complement is not None and symbol_name(before.complement.variable) == decl.symbol:
                 fail(f"'{decl.symbol}' is determined by the complementarity '{before.name}' already")
@@ -180,8 +180,8 @@ class Model:
         function: sp.Basic,
         variable: sp.Basic,
         *,
-        lower: sp.Expr | float | None = None,
-        upper: sp.Expr | float | None = None,
+        lower: Bound = None,
+        upper: Bound = None,
     ) -> None:
         """Add the complementarity condition ``function ⟂ variable``, which determines the variable.
 
@@ -203,17 +203,7 @@ class Model:
         >>> m.complements("export quota", exports <= quota, tax >= 0)  # doctest: +SKIP
         >>> m.complements("zero profit", c[i] - p[i], y[i], lower=0, upper=capacity[i])  # doctest: +SKIP
         """
-        lhs = condition(name, self._block, function, variable, lower, upper, self.symbols)
-        symbol = symbol_name(lhs.variable)
-        for before in self.equations:
-            other = before.complement
-            if (other is not None and symbol_name(other.variable) == symbol) or (
-                before.defines and symbol_name(before.lhs) == symbol
-            ):
-                raise ModelError(
-                    f"complementarity '{name}' in block '{self._block}': '{symbol}' is determined by '{before.name}' "
-                    f"in block '{before.block}' already; a variable has one condition"
-                )
+        lhs = condition(name, self._block, function, variable, lower, upper, self.symbols, self.equations)
         self._add(Equation(name, self._block, lhs, sp.S.Zero, False))
 
     def free(self, exogenous: str) -> None:
@@ -223,7 +213,9 @@ class Model:
         """
         decl = self.declaration(exogenous)
         if decl.kind is not Kind.EXOGENOUS:
-            raise ModelError(f"free: '{exogenous}' is {_a(decl.kind)}; only an exogenous symbol can be freed")
+            raise ModelError(
+                f"free: '{exogenous}' is {a_kind(decl.kind)}; only an exogenous symbol can be freed"
+            )
         self.symbols[decl.symbol] = decl.as_kind(Kind.VARIABLE)
         self._freed_in[decl.symbol] = self._block
 
@@ -250,23 +242,7 @@ class Model:
     def numeraire(self, expr: sp.Expr, value: sp.Expr | float = 1, *, redundant: str) -> None:
         """Hold `expr` at `value`, and name the equation of which one element is redundant by Walras' law."""
         expr, value = sp.sympify(expr), sp.sympify(value)
-        check_equation(expr, value, "=", "numeraire", self.symbols)
-        for index in sorted(free_indices(expr), key=str):
-            raise ModelError(
-                f"numeraire: one number is held fixed, but index '{index}' is free; sum over it or take an "
-                f"element\n{show(expr, '=', value, Place(index, 'free'))}"
-            )
-        for atom in sorted(declared_atoms(value), key=str):
-            if self.symbols[symbol_name(atom)].kind not in (Kind.FUNDAMENTAL, Kind.PARAMETER):
-                raise ModelError(
-                    f"numeraire: its value '{value}' contains '{atom}', which may change; hold it at a number, a "
-                    "parameter or a fundamental"
-                )
-        for atom in sorted(declared_atoms(expr), key=str):
-            if self.symbols[symbol_name(atom)].level:
-                raise ModelError(
-                    f"numeraire: '{symbol_name(atom)}' is a level and may be zero; leave it out of it"
-                )
+        check_numeraire(expr, value, self.symbols)
         self.numeraire_rule = Numeraire(expr, value, redundant)
 
     def adjust(self, what: str, shifters: dict[str, str], fix: str = "") -> None:
@@ -288,14 +264,14 @@ class Model:
     def closure(self, **frees: str) -> None:
         """Declare admissible swaps ``endogenous="exogenous"``: fixing the first frees the second."""
         for fixed, freed in frees.items():
-            free, fix = self._swappable(freed, fixed, "closure")
+            free, fix = swappable(self, freed, fixed, "closure")
             self.closures[fix.key] = free.key
 
     def swap(self, **fixes: str) -> Model:
         """Return a copy in which each named exogenous symbol is free and the variable given for it is fixed."""
         out = self.copy()
         for freed, fixed in fixes.items():
-            free, fix = out._swappable(freed, fixed, "swap")
+            free, fix = swappable(out, freed, fixed, "swap")
             out.symbols[free.symbol] = free.as_kind(Kind.VARIABLE)
             default = None if fix.role == "plain" else 1.0 if fix.role == "hat" else fix.default
             out.symbols[fix.symbol] = replace(fix.as_kind(Kind.EXOGENOUS), default=default)
@@ -304,23 +280,6 @@ class Model:
             else:
                 out.swaps[free.symbol] = fix.symbol
         return out
-
-    def _swappable(self, freed: str, fixed: str, where: str) -> tuple[Declaration, Declaration]:
-        """Declarations of an exogenous symbol to free and of the variable to fix in its place."""
-        free, fix = self.declaration(freed), self.declaration(fixed)
-        if free.kind is not Kind.EXOGENOUS:
-            raise ModelError(
-                f"{where}: '{freed}' is {_a(free.kind)}; only an exogenous symbol can be freed"
-                + _listed(d.key for d in self.of_kind(Kind.EXOGENOUS))
-            )
-        if fix.kind is not Kind.VARIABLE:
-            raise ModelError(f"{where}: '{fixed}' is {_a(fix.kind)}; only a variable can be fixed")
-        if sorted(free.roots) != sorted(fix.roots):
-            raise ModelError(
-                f"{where}: '{freed}' ({_over(free)}) is to be freed and '{fixed}' ({_over(fix)}) fixed; "
-                "a closure must leave as many unknowns as equations, so both need the same dims"
-            )
-        return free, fix
 
     def variant(self, group: str, default: str, **builders: Builder) -> None:
         """Declare interchangeable blocks: each builder declares the equations of block `group`.
@@ -490,16 +449,3 @@ class Model:
 
 def _symbols_of(*exprs: sp.Expr) -> set[str]:
     return {symbol_name(a) for expr in exprs for a in declared_atoms(expr)}
-
-
-def _a(kind: Kind) -> str:
-    return kind.value if kind is Kind.EXOGENOUS else f"a {kind.value}"
-
-
-def _over(decl: Declaration) -> str:
-    return f"over {' x '.join(decl.dim_names)}" if decl.dims else "a scalar"
-
-
-def _listed(names: Iterator[str]) -> str:
-    found = ", ".join(names)
-    return f": {found}" if found else ""

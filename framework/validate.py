@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, NoReturn
 
 import sympy as sp
@@ -11,7 +11,7 @@ from sympy.core.function import AppliedUndef
 from framework.errors import ModelError, did_you_mean
 from framework.printing import Place, show
 from framework.sets import SIZE_PREFIX, Element, Part, bound_indices, free_indices, is_index, root_of
-from framework.symbols import Declaration, declared_atoms, subscripts, symbol_name
+from framework.symbols import Declaration, Kind, declared_atoms, subscripts, symbol_name
 
 if TYPE_CHECKING:
     from framework.model import Model
@@ -185,3 +185,59 @@ def _check_bound(expr: sp.Basic, bound: frozenset[sp.Basic], fail: Fail) -> None
         bound |= {index}
     for arg in _values(expr):
         _check_bound(arg, bound, fail)
+
+
+# ---- numeraire and swaps -------------------------------------------------------------------------
+
+
+def check_numeraire(expr: sp.Expr, value: sp.Expr, symbols: Mapping[str, Declaration]) -> None:
+    """Raise ModelError unless an expression is one number that is never zero, held at one that does not change."""
+    check_equation(expr, value, "=", "numeraire", symbols)
+    for index in sorted(free_indices(expr), key=str):
+        raise ModelError(
+            f"numeraire: one number is held fixed, but index '{index}' is free; sum over it or take an "
+            f"element\n{show(expr, '=', value, Place(index, 'free'))}"
+        )
+    for atom in sorted(declared_atoms(value), key=str):
+        if symbols[symbol_name(atom)].kind not in (Kind.FUNDAMENTAL, Kind.PARAMETER):
+            raise ModelError(
+                f"numeraire: its value '{value}' contains '{atom}', which may change; hold it at a number, a "
+                "parameter or a fundamental"
+            )
+    for atom in sorted(declared_atoms(expr), key=str):
+        if symbols[symbol_name(atom)].level:
+            raise ModelError(
+                f"numeraire: '{symbol_name(atom)}' is a level and may be zero; leave it out of it"
+            )
+
+
+def swappable(model: Model, freed: str, fixed: str, where: str) -> tuple[Declaration, Declaration]:
+    """Declarations of an exogenous symbol to free and of the variable to fix in its place."""
+    free, fix = model.declaration(freed), model.declaration(fixed)
+    if free.kind is not Kind.EXOGENOUS:
+        raise ModelError(
+            f"{where}: '{freed}' is {a_kind(free.kind)}; only an exogenous symbol can be freed"
+            + _listed(d.key for d in model.of_kind(Kind.EXOGENOUS))
+        )
+    if fix.kind is not Kind.VARIABLE:
+        raise ModelError(f"{where}: '{fixed}' is {a_kind(fix.kind)}; only a variable can be fixed")
+    if sorted(free.roots) != sorted(fix.roots):
+        raise ModelError(
+            f"{where}: '{freed}' ({_over(free)}) is to be freed and '{fixed}' ({_over(fix)}) fixed; "
+            "a closure must leave as many unknowns as equations, so both need the same dims"
+        )
+    return free, fix
+
+
+def a_kind(kind: Kind) -> str:
+    """The kind in words, with its article."""
+    return kind.value if kind is Kind.EXOGENOUS else f"a {kind.value}"
+
+
+def _over(decl: Declaration) -> str:
+    return f"over {' x '.join(decl.dim_names)}" if decl.dims else "a scalar"
+
+
+def _listed(names: Iterator[str]) -> str:
+    found = ", ".join(names)
+    return f": {found}" if found else ""
