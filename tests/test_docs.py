@@ -11,6 +11,7 @@ from pages import PAGES, ROOT, blocks, name_of, run_page
 ELSEWHERE = {
     "README.md": "test_readme.py",
     "docs/analysis.md": "test_docs_analysis.py",
+    "docs/complementarity.md": "test_docs_complementarity.py",
     "docs/models/acemoglu.md": "test_docs_acemoglu.py",
     "docs/models/standard_cge.md": "test_docs_standard_cge.py",
     **{f"docs/empirics/{p.name}": "test_docs_empirics.py" for p in ROOT.glob("docs/empirics/*.md")},
