@@ -17,7 +17,9 @@ from models import caliendo_parro, rare_earths
 WIOD = "WIOD 2009"
 SIZES = {"5x14": (5, 14), "31x40": (31, 40), "41x35": (41, 35), "77x45": (77, 45), "189x26": (189, 26)}
 FITTED = ("31x40", "41x35", "77x45", "189x26")  # from which the growth of time and memory is estimated
-TECHNOLOGIES = tuple(rare_earths().variants["technology"])
+TECHNOLOGIES = tuple(
+    rare_earths().compared["technology"]
+)  # of the others, research is unstable at the slides' parameters
 INSTRUMENTS: dict[str, dict[str, float]] = {
     "tax": {"export_tax": 0.25},
     "quota": {"ree_export_ratio": 0.6},
