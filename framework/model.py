@@ -385,19 +385,11 @@ class Model:
     def copy(self) -> Model:
         """Return an independent copy; expressions are shared, since they never change."""
         out = copy.copy(self)
-        for attr in (
-            "sets",
-            "symbols",
-            "closures",
-            "swaps",
-            "variant_builders",
-            "dependents",
-            "compared",
-            "adjustments",
-            "chosen",
-            "_declared_in",
-            "_freed_in",
-        ):
+        mappings = (
+            "sets", "symbols", "closures", "swaps", "variant_builders", "dependents", "compared",
+            "adjustments", "chosen", "_declared_in", "_freed_in",
+        )  # fmt: skip
+        for attr in mappings:
             setattr(out, attr, dict(getattr(self, attr)))
         for attr in ("equations", "identities", "normalisations"):
             setattr(out, attr, list(getattr(self, attr)))
