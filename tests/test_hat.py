@@ -97,7 +97,8 @@ def test_no_fundamental_and_nothing_unobserved_survives(declare, choice):
     assert [e.name for e in derived.equations] == [e.name for e in levels.equations]
     rule = derived.numeraire_rule
     exprs = [x for e in derived.equations for x in (e.lhs, e.rhs, e.total) if x is not None]
-    used = {symbol_name(a) for x in [*exprs, rule.expr, rule.value] for a in declared_atoms(x)}
+    exprs += [rule.expr, rule.value] if rule else []
+    used = {symbol_name(a) for x in exprs for a in declared_atoms(x)}
     changes = {f"{s}_{'new' if d.level else 'hat'}" for s, d in levels.symbols.items()}
     observed = {s for s, d in levels.symbols.items() if d.observed or d.kind is Kind.PARAMETER}
     fundamentals = {s for s, d in levels.symbols.items() if d.kind is Kind.FUNDAMENTAL}
