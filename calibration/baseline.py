@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from calibration import ree
 from calibration.consistency import check_baseline
 from calibration.io_table import as_region, empty_cells, goods_accounts, value_added
-from calibration.parameters import Parameters, default_parameters
+from calibration.parameters import EXTENSIONS, Parameters, default_parameters
 from framework.errors import DataError
 
 
@@ -20,8 +21,17 @@ def _share(part: xr.DataArray, total: xr.DataArray) -> xr.DataArray:
     return (part / total.where(total != 0, 1.0)).where(total != 0, 0.0)
 
 
-def _goods(accounts: xr.Dataset) -> xr.Dataset:
-    """Return trade shares, expenditure, output, cost shares and final shares of a table without categories."""
+def _goods(accounts: xr.Dataset, tariff: xr.DataArray | None = None) -> xr.Dataset:
+    """Return trade shares, expenditure, output, cost shares and final shares of a table without categories.
+
+    Flows of the table are at basic prices; what importers pay is higher by the tariff (sector) on imports.
+    """
+    if tariff is None:
+        tariff = xr.zeros_like(accounts.sector, dtype=float)
+    rate = tariff * (accounts.importer != accounts.exporter)
+    if np.any(tariff):
+        paid = {"intermediate": accounts.intermediate * (1 + rate.rename(sector="input_sector"))}
+        accounts = accounts.assign({**paid, "final": accounts.final * (1 + rate)})
     inputs = accounts.intermediate.sum("exporter")
     flow = accounts.intermediate.sum("sector").rename(input_sector="sector") + accounts.final
     spent = flow.sum("exporter")
@@ -38,7 +48,7 @@ def _goods(accounts: xr.Dataset) -> xr.Dataset:
             "value_added_share": added_share.transpose("region", "sector"),
             "input_share": cost_share.transpose("region", "input_sector", "sector"),
             "final_share": _share(use, use.sum("sector")).transpose("region", "sector"),
-            "tariff": xr.zeros_like(flow.transpose("importer", "exporter", "sector")),
+            "tariff": xr.zeros_like(flow.transpose("importer", "exporter", "sector")) + rate,
             "final_expenditure": use.sum("sector"),
         }
     )
@@ -81,6 +91,13 @@ DESCRIPTIONS = {
     "export_tax": ("ad-valorem export tax on rare earths (t)", "1"),
     "ree_elasticity": ("elasticity of substitution between the rare-earth and labour bundles (epsilon)", "1"),
     "trade_elasticity": ("trade elasticity (theta)", "1"),
+    "input_elasticity": ("elasticity of substitution between value added and inputs (chi)", "1"),
+    "ree_supply_elasticity": ("elasticity of rare-earth supply (zeta)", "1"),
+    "ree_trade_elasticity": ("trade elasticity of rare earths", "1"),
+    "ree_trade_share": ("share of an origin in a region's spending on rare earths", "1"),
+    "ree_tariff": ("ad-valorem tariff on rare earths", "1"),
+    "deficit_rate": ("trade deficit over factor income", "1"),
+    "income_share": ("share of world factor income", "1"),
     "variety_elasticity": ("elasticity of substitution between varieties (beta)", "1"),
     "variety_productivity": ("productivity elasticity of the measure of varieties (phi)", "1"),
     "research_elasticity": ("elasticity of varieties to research effort (kappa)", "1"),
@@ -121,8 +138,10 @@ def rare_earths_baseline(
         If the table is unbalanced or has negative use, if a label has no parameter, or if an identity of the result fails.
     """
     parameters = default_parameters() if parameters is None else parameters
-    base = recalibrate(_goods(goods_accounts(table, inventories)), parameters)
-    check_baseline(base)
+    accounts = goods_accounts(table, inventories)
+    tariff = parameters.by_sector("baseline_tariff", accounts.indexes["sector"])
+    base = recalibrate(_goods(accounts, tariff), parameters)
+    check_baseline(base, taxing_region=next(iter(parameters["baseline_export_tax"].table), "CHN"))
     return base
 
 
@@ -146,8 +165,9 @@ def recalibrate(base: xr.Dataset, parameters: Parameters) -> xr.Dataset:
     for name in ("variety_elasticity", "variety_productivity", "research_elasticity"):
         base[name] = parameters.scalar(name)
     gamma = base.trade_elasticity.copy(data=parameters.by_sector("ree_share", sectors).values)
-    base["ree_share"] = gamma.broadcast_like(base.gross_output).transpose("region", "sector")
-    base["export_tax"] = 0.0
+    gamma = gamma.broadcast_like(base.gross_output).transpose("region", "sector")
+    tax, price = _export_tax(parameters, base)
+    base["ree_share"], base["export_tax"] = ree.scaled_to_use(gamma, added, price, parameters), tax
     beta = base.variety_elasticity
     ree_cost = base.ree_share * added * (beta - 1) / beta
     if not float(ree_cost.sum()) > 0:
@@ -155,14 +175,42 @@ def recalibrate(base: xr.Dataset, parameters: Parameters) -> xr.Dataset:
             "no sector uses rare earths: parameter 'ree_share' is zero wherever there is value added, so that there is "
             'no market for a policy to act on; give a sector a share above zero, as in ree_share = { "Machinery" = 0.001 }.'
         )
-    base["ree_endowment"] = parameters.endowment_share(regions) * ree_cost.sum()
+    used = (ree_cost / price).sum("sector")  # in units of the world price
+    base["ree_endowment"] = parameters.endowment_share(regions) * used.sum()
     labour_income = ((1 - base.ree_share) * added * (beta - 1) / beta).sum("sector")
     research_income = added.sum("sector") / beta
-    base["deficit"] = base.final_expenditure - labour_income - base.ree_endowment - research_income
+    income = labour_income + price * base.ree_endowment + research_income
+    taxes = (1 - price) * (base.ree_endowment - used) + _tariff_revenue(base)
+    base["deficit"] = base.final_expenditure - income - taxes
+    base = base.assign(ree.extensions(base, income, parameters))
     base.attrs["title"] = f"Baseline of the rare-earth model, {base.attrs.get('year', '')}".rstrip(", ")
+    neutral = {p.name: p for p in EXTENSIONS}
     for name, parameter in parameters.entries.items():
-        base.attrs[f"source_of_{name}"] = parameter.source
+        if neutral.get(name) != parameter:
+            base.attrs[f"source_of_{name}"] = parameter.source
     return _describe(base)
+
+
+def _export_tax(parameters: Parameters, base: xr.Dataset) -> tuple[float, xr.DataArray]:
+    """Return the baseline export tax and the price of rare earths to users over the world price, by region."""
+    taxes = parameters["baseline_export_tax"].table
+    if len(taxes) > 1:
+        raise DataError(
+            f"parameter 'baseline_export_tax' names {len(taxes)} regions ({', '.join(taxes)}); one region taxes, as in "
+            "baseline_export_tax = { CHN = 0.15 }."
+        )
+    price = xr.ones_like(base.final_expenditure)
+    for region, tax in taxes.items():
+        if region not in price.region.values:
+            raise DataError(f"parameter 'baseline_export_tax': the data have no region '{region}'.")
+        price = price.where(price.region != region, 1 / (1 + tax))
+    return float(sum(taxes.values())), price
+
+
+def _tariff_revenue(base: xr.Dataset) -> xr.DataArray:
+    spent = base.expenditure_share * base.expenditure.rename(region="importer")
+    revenue = (base.tariff / (1 + base.tariff) * spent).sum(["exporter", "sector"])
+    return as_region(revenue, "importer")
 
 
 def caliendo_parro_baseline(

@@ -63,7 +63,7 @@ def _require_ordered(base: xr.Dataset) -> None:
                 )
 
 
-SIGNED = {"deficit"}
+SIGNED = {"deficit", "deficit_rate"}
 
 
 def _numbers(base: xr.Dataset, report: Report) -> None:

@@ -234,6 +234,12 @@ def _validate(parameters: Parameters) -> None:
         "research_elasticity": (lambda x: x >= 0, "must not be negative"),
         "ree_share": (lambda x: 0 <= x < 1, "must lie in [0, 1)"),
         "ree_endowment_share": (lambda x: 0 <= x <= 1, "must lie in [0, 1]"),
+        "input_elasticity": (lambda x: x >= 0, "must not be negative"),
+        "ree_supply_elasticity": (lambda x: x >= 0, "must not be negative"),
+        "ree_trade_elasticity": (lambda x: x > 0, "must be positive"),
+        "ree_use_share": (lambda x: 0 < x < 1, "must lie between 0 and 1"),
+        "baseline_export_tax": (lambda x: x > -1, "must be above -1"),
+        "baseline_tariff": (lambda x: x > -1, "must be above -1"),
         "ree_elasticity": (
             lambda x: 0 <= x < bound,
             f"must not be negative, and below the stability bound 1 + 1/(phi kappa) = {bound:g}; lower it, or lower "
@@ -254,6 +260,33 @@ def _validate(parameters: Parameters) -> None:
         raise DataError(
             f"parameter 'ree_endowment_share' sums to {total:g} over regions; the shares must sum to 1."
         )
+
+
+EXTENSIONS = (
+    Parameter(
+        "input_elasticity",
+        1.0,
+        "",
+        "elasticity between value added and inputs chi (production = ces)",
+        ASSUMED,
+    ),
+    Parameter(
+        "ree_supply_elasticity",
+        0.0,
+        "",
+        "elasticity of REE supply zeta (rare_earth_supply = elastic)",
+        ASSUMED,
+    ),
+    Parameter(
+        "ree_trade_elasticity", 5.0, "", "trade elasticity of REE (rare_earth_market = armington)", ASSUMED
+    ),
+    Parameter(
+        "ree_use_share", None, "region", "share of world REE use that the cost shares are scaled to", ASSUMED
+    ),
+    Parameter("baseline_export_tax", None, "region", "export tax on REE at the baseline", ASSUMED),
+    Parameter("baseline_tariff", 0.0, "sector", "tariff on imports at the baseline", ASSUMED),
+)
+"""Parameters of what is off by default: at these values they change nothing."""
 
 
 def default_parameters() -> Parameters:
@@ -299,4 +332,4 @@ def default_parameters() -> Parameters:
             estimates.ree_share.to_dict(),
         ),
     ]
-    return Parameters({p.name: p for p in entries})
+    return Parameters({p.name: p for p in (*entries, *EXTENSIONS)})

@@ -192,7 +192,7 @@ def load_baseline(model: Model, study: Study, data: str | None = None) -> Baseli
             )
         return Baseline(_with_parameters(read_dataset(Path(source)), study.parameters, model, study))
     if study.model in CALIBRATED:
-        return _calibrated(study, source or DEFAULT_TABLE, folder)
+        return _calibrated(study, model, source or DEFAULT_TABLE, folder)
     if study.model in FROM_SAM:
         return _from_sam(study, model, source if folder is None else data)
     raise DataError(
@@ -223,7 +223,14 @@ def _is_table(path: Path) -> bool:
     return "intermediate" in read_dataset(path)
 
 
-def _calibrated(study: Study, source: str, folder: str | None) -> Baseline:
+def _read_by(study: Study, model: Model) -> set[str]:
+    """Keys of everything that the variants of a study declare."""
+    chosen = [{group: name} for group, names in study.variants.items() for name in names]
+    chosen += [{k: v} for s in study.scenario for k, v in s.settings.items() if k in model.variants]
+    return {d.key for choice in [{}, *chosen] for d in model.choose(**choice).symbols.values()}
+
+
+def _calibrated(study: Study, model: Model, source: str, folder: str | None) -> Baseline:
     """Return the baseline that `calibration` makes from an input-output table.
 
     A parameter that a study repeats at its default keeps the source of the default.
@@ -244,7 +251,8 @@ def _calibrated(study: Study, source: str, folder: str | None) -> Baseline:
 
     build = functools.partial(CALIBRATED[study.model], official, inventories=study.inventories)
     data, table = build(parameters), parameters.to_frame()
-    used = table.loc[[k in data or f"source_of_{k}" in data.attrs for k in table.index]]
+    known = _read_by(study, model)
+    used = table.loc[[(k in data and k in known) or f"source_of_{k}" in data.attrs for k in table.index]]
     estimates = parameters.estimates
     if estimates is None:
         return Baseline(data, used)

@@ -50,7 +50,7 @@ class Outcome:
     @property
     def variant_names(self) -> list[str]:
         """Names of the variants that were solved."""
-        return list(dict.fromkeys(name for case in self.cases for name in case.variant.values()))
+        return list(dict.fromkeys(name for case in self.cases for name in case.choice.values()))
 
 
 def run_scenarios(scenario_file: str | Path, data: str | None = None, *, draws: int = DRAWS) -> xr.Dataset:
@@ -108,6 +108,7 @@ def solve_study(
     track : callable
         Wraps the sequence of cases, for instance to show progress.
     """
+    study = study.by_default()
     model = model or load_model(study.model, study.folder)
     cases = plan(study, model)
     baseline = load_baseline(model, study, data)
@@ -121,7 +122,7 @@ def solve_study(
         return compile_model(hatted(variant).swap(**dict(swaps)))
 
     def system(case: Case) -> System:
-        return compiled(tuple(case.variant.items()), tuple(case.swaps.items()))
+        return compiled(tuple(case.choice.items()), tuple(case.swaps.items()))
 
     reported = {key for case in cases for key in case.shocks} | {*model.closures, *model.closures.values()}
     solutions = {

@@ -44,12 +44,16 @@ Table: TypeAlias = dict[str, Number | dict[str, Number | dict[str, Number]]]
 
 
 class Scenario(BaseModel):
-    """One ``[[scenario]]`` table: a name, and a value for each quantity that it sets."""
+    """One ``[[scenario]]`` table: a name, and a value for each quantity that it sets.
+
+    With `by_name_only` it is solved only where it is asked for by its name.
+    """
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Number | StrictStr | Table]
 
     name: Annotated[StrictStr, Field(pattern=r"^\w[\w .+-]*$")]
+    by_name_only: bool = False
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -138,7 +142,12 @@ class Study(BaseModel):
                     f"{self.source} has no scenario '{name}'.{did_you_mean(name, known)} "
                     f"It has: {', '.join(known)}."
                 )
-        return self.model_copy(update={"scenario": [s for s in self.scenario if s.name in wanted]})
+        asked = [s.model_copy(update={"by_name_only": False}) for s in self.scenario if s.name in wanted]
+        return self.model_copy(update={"scenario": asked})
+
+    def by_default(self) -> Study:
+        """Return the same study without the scenarios that have to be asked for by name."""
+        return self.model_copy(update={"scenario": [s for s in self.scenario if not s.by_name_only]})
 
     def with_choices(self, variants: Iterable[str], parameters: Iterable[str]) -> Study:
         """Return the same study with variants ``GROUP=NAME`` and parameters ``KEY=VALUE`` of the command line.
@@ -165,7 +174,9 @@ class Case:
     ----------
     scenario : str
     variant : dict of str to str
-        Chosen name for each variant group.
+        Chosen name for each variant group that the study compares.
+    choice : dict of str to str
+        Those, and what the scenario itself chooses.
     shocks : dict
         New value (level quantities: new level; others: new over baseline) by key: a number, or a table.
     swaps : dict of str to str
@@ -179,6 +190,7 @@ class Case:
     shocks: dict[str, Any]
     swaps: dict[str, str]
     elements: dict[str, str]
+    choice: dict[str, str]
 
     @property
     def label(self) -> str:
@@ -264,12 +276,14 @@ def plan(study: Study, model: Model) -> list[Case]:
     """
     chosen = _chosen_variants(study, model)
     variants = [dict(zip(chosen, names, strict=True)) for names in itertools.product(*chosen.values())]
-    models = [model.choose(**variant) for variant in variants]
-    return [
-        Case(scenario.name, variant, *_settings(study, number, each))
-        for number, scenario in enumerate(study.scenario)
-        for variant, each in zip(variants, models, strict=True)
-    ]
+    cases = []
+    for number, scenario in enumerate(study.scenario):
+        own = _own_variants(study, number, model, chosen)
+        for variant in variants:
+            choice = {**variant, **own}
+            settings = _settings(study, number, model.choose(**choice))
+            cases.append(Case(scenario.name, variant, *settings, choice))
+    return cases
 
 
 TOP_LEVEL = "A scenario file has: model, data, estimates, inventories, the model's variant groups, [parameters], [[scenario]]."
@@ -304,6 +318,26 @@ def _chosen_variants(study: Study, model: Model) -> dict[str, list[str]]:
     return {group: study.variants.get(group, compared[group]) for group in open_groups}
 
 
+def _own_variants(study: Study, number: int, model: Model, compared: Iterable[str]) -> dict[str, str]:
+    """Names that a scenario itself chooses, of groups that the study does not compare."""
+    own = {}
+    for group, name in study.scenario[number].settings.items():
+        if group not in model.variants:
+            continue
+        where, known = study.where(group, "scenario", number), model.variants[group]
+        if group in compared:
+            raise ScenarioError(
+                f"{where}: the study compares {group} already; choose it there or here, not in both."
+            )
+        if name not in known:
+            raise ScenarioError(
+                f"{where}: model '{model.name}' has no {group} '{name}'.{did_you_mean(str(name), known)} "
+                f"It has: {', '.join(known)}."
+            )
+        own[group] = str(name)
+    return own
+
+
 def _settings(study: Study, number: int, model: Model) -> tuple[dict, dict, dict]:
     """Shocks, closure swaps and element labels of one scenario."""
     shocks: dict[str, Any] = {}
@@ -312,6 +346,8 @@ def _settings(study: Study, number: int, model: Model) -> tuple[dict, dict, dict
     exogenous = exogenous_symbols(model)
     for key, value in study.scenario[number].settings.items():
         where = study.where(key, "scenario", number)
+        if key in model.variants:
+            continue
         if key in model.elements:
             if not isinstance(value, str):
                 raise ScenarioError(f"{where}: {key} takes a label in quotes, not {value}.")

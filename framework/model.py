@@ -60,6 +60,7 @@ class Model:
     _block: str = "model"
     _declared_in: dict[str, str] = field(default_factory=dict)
     _freed_in: dict[str, str] = field(default_factory=dict)
+    _normalised_in: list[str] = field(default_factory=list)
 
     # ---- declaring -------------------------------------------------------------------------------
 
@@ -238,6 +239,7 @@ class Model:
         """Fix a unit: the expression has this value at the baseline."""
         check_equation(sp.sympify(expr), sp.sympify(value), "==", "normalisation", self.symbols)
         self.normalisations.append((sp.sympify(expr), sp.sympify(value)))
+        self._normalised_in.append(self._block)
 
     def numeraire(self, expr: sp.Expr, value: sp.Expr | float = 1, *, redundant: str) -> None:
         """Hold `expr` at `value`, and name the equation of which one element is redundant by Walras' law."""
@@ -377,8 +379,11 @@ class Model:
         self.adjustments.pop(block, None)
         for symbol in [d.symbol for d in self.declared_in(block)]:
             del self.symbols[symbol], self._declared_in[symbol]
-        for stated in (self.identities, self.normalisations):  # what was said of symbols that are gone
-            stated[:] = [pair for pair in stated if _symbols_of(*pair) <= self.symbols.keys()]
+        # What was said of symbols that are gone, and the units that the block chose.
+        self.identities = [pair for pair in self.identities if _symbols_of(*pair) <= self.symbols.keys()]
+        units = zip(self.normalisations, self._normalised_in, strict=True)
+        kept = [(p, b) for p, b in units if b != block and _symbols_of(*p) <= self.symbols.keys()]
+        self.normalisations, self._normalised_in = [p for p, _ in kept], [b for _, b in kept]
         yield
         self.equations.sort(key=lambda e: order.index(e.block))
 
@@ -391,7 +396,7 @@ class Model:
         )  # fmt: skip
         for attr in mappings:
             setattr(out, attr, dict(getattr(self, attr)))
-        for attr in ("equations", "identities", "normalisations"):
+        for attr in ("equations", "identities", "normalisations", "_normalised_in"):
             setattr(out, attr, list(getattr(self, attr)))
         return out
 

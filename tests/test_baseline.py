@@ -29,6 +29,13 @@ CONTRACT = {
     "variety_elasticity": (),
     "variety_productivity": (),
     "research_elasticity": (),
+    "input_elasticity": (),
+    "ree_supply_elasticity": (),
+    "ree_trade_elasticity": (),
+    "ree_trade_share": ("importer", "exporter"),
+    "ree_tariff": ("region",),
+    "deficit_rate": ("region",),
+    "income_share": ("region",),
 }
 
 

@@ -110,8 +110,10 @@ def test_own_labels_can_be_given():
     [
         (
             {"trade_elastcity": 5.0},
-            "unknown key 'trade_elastcity' in [parameters]. Did you mean 'trade_elasticity'? Known keys: ree_elasticity, "
-            "ree_endowment_share, ree_share, research_elasticity, trade_elasticity, variety_elasticity, variety_productivity.",
+            "unknown key 'trade_elastcity' in [parameters]. Did you mean 'trade_elasticity'? Known keys: "
+            "baseline_export_tax, baseline_tariff, input_elasticity, ree_elasticity, ree_endowment_share, ree_share, "
+            "ree_supply_elasticity, ree_trade_elasticity, ree_use_share, research_elasticity, trade_elasticity, "
+            "variety_elasticity, variety_productivity.",
         ),
         (
             {"ree_elasticity": {"Machnery": 0.5}},

@@ -62,7 +62,7 @@ def test_only_keeps_the_order_of_the_file_and_rejects_unknown_names():
 
 
 def test_default_scenarios_are_those_of_the_issue():
-    study = default_study("rare-earths")
+    study = default_study("rare-earths").by_default()
     assert {s.name: s.settings for s in study.scenario} == {
         "tax": {"export_tax": 0.25},
         "quota": {"ree_export_ratio": 0.6},

@@ -8,15 +8,14 @@ as in Caliendo and Parro (2015); REE are homogeneous, and one region taxes their
 
 from __future__ import annotations
 
-from sympy import KroneckerDelta, Product, Sum
+from sympy import Sum
 
-from framework import Model, base
-from models.rare_earths import technology
-from models.rare_earths.labour import production_labour
+from framework import Model
+from models.rare_earths import deficits, factors, nests, ree_market, technology
+from models.rare_earths.income import income
 from models.rare_earths.outcomes import income_outcomes, sector_outcomes
 from models.rare_earths.quota import export_policy
-
-REE_UNIT = "million USD at the baseline world price"
+from models.rare_earths.ree_market import REE_UNIT
 
 
 def rare_earths() -> Model:
@@ -35,12 +34,30 @@ def rare_earths() -> Model:
         mobile_effort=technology.mobile_effort,
         free_entry=technology.free_entry,
     )
-    m.compare(technology=["exogenous", "fixed-effort", "elastic-effort"])
-    m.dependent("labour", production_labour)
+    m.dependent("mining", factors.mining)
+    m.dependent("labour", factors.production_labour)
+    m.variant("production", "cobb-douglas", cobb_douglas=nests.cobb_douglas, ces=nests.ces)
+    m.variant("rare_earth_supply", "inelastic", inelastic=factors.inelastic, elastic=factors.elastic)
+    m.variant("deficits", "fixed", fixed=deficits.fixed, proportional=deficits.proportional)
     _trade(m)
     _accounts(m)
-    _ree_market(m)
-    income_outcomes(m)
+    m.variant(
+        "rare_earth_market",
+        "homogeneous",
+        homogeneous=ree_market.homogeneous,
+        homogeneous_tariffs=ree_market.homogeneous_tariffs,
+        armington=ree_market.armington,
+    )
+    m.compare(
+        technology=["exogenous", "fixed-effort", "elastic-effort"],
+        production=["cobb-douglas"],
+        rare_earth_supply=["inelastic"],
+        deficits=["fixed"],
+        rare_earth_market=["homogeneous"],
+    )
+    m.dependent("balance", deficits.balance)
+    m.dependent("income", income)
+    m.dependent("income outcomes", income_outcomes)
     sector_outcomes(m)
     export_policy(m)
     m.closure(ree_export_ratio="export_tax", ree_price_ratio="export_tax")
@@ -49,7 +66,6 @@ def rare_earths() -> Model:
 
 def _declare_data(m: Model, region, sector) -> None:
     importer, exporter = region.alias("importer"), region.alias("exporter")
-    inputs = sector.alias("input_sector")
     m.parameter(
         "epsilon",
         [sector],
@@ -80,24 +96,14 @@ def _declare_data(m: Model, region, sector) -> None:
         latex=r"\kappa",
         description="elasticity of the measure of varieties to research effort",
     )
-    m.parameter("nu", [region, sector], "value added share", latex=r"\nu")
-    m.parameter(
-        "nu_k",
-        [region, inputs, sector],
-        "input share",
-        latex=r"\nu",
-        description="value of an input a unit value of output; with the value added share it sums to 1",
-    )
     m.parameter("alpha", [region, sector], "final share", latex=r"\alpha")
     m.fundamental("gamma", [sector], "ree weight", latex=r"\gamma", lower=0.0)
-    m.fundamental("Upsilon", [region, sector], "cost shifter", latex=r"\Upsilon")
     m.fundamental("Ybar", [], "world factor income", latex=r"\bar Y")
     m.exogenous("lam", [region, sector], "technology", latex=r"\lambda")
     m.exogenous("d", [importer, exporter, sector], "trade cost")
     m.exogenous(
         "tau", [importer, exporter, sector], "tariff", level=True, lower=-1.0, unit="rate", latex=r"\tau"
     )
-    m.exogenous("R", [region], "ree endowment", observed=True, unit=REE_UNIT)
     m.exogenous(
         "t",
         [],
@@ -107,7 +113,6 @@ def _declare_data(m: Model, region, sector) -> None:
         unit="rate",
         description="ad-valorem tax on REE exports",
     )
-    m.exogenous("D", [region], "deficit", level=True, unit="million USD")
 
 
 def _declare_variables(m: Model, region, sector) -> None:
@@ -177,11 +182,10 @@ def _value_added(m: Model) -> None:
 
 
 def _trade(m: Model) -> None:
-    (n, i, j), (s, k) = m.sets["region"].indices("n i j"), m.sets["sector"].indices("s k")
-    x, c, P, pi, lam, d, tau = (m[v] for v in ("x", "c", "P", "pi", "lam", "d", "tau"))
-    nu, nu_k, theta = m["nu"], m["nu_k"], m["theta"]
+    (n, i, j), (s,) = m.sets["region"].indices("n i j"), m.sets["sector"].indices("s")
+    x, P, pi, lam, d, tau = (m[v] for v in ("x", "P", "pi", "lam", "d", "tau"))
+    theta = m["theta"]
     with m.block("trade"):
-        m.define(x[i, s], m["Upsilon"][i, s] * c[i, s] ** nu[i, s] * Product(P[i, k] ** nu_k[i, k, s], k))
         m.define(
             P[n, s],
             Sum(lam[j, s] * (x[j, s] * d[n, j, s] * (1 + tau[n, j, s])) ** (-theta[s]), j) ** (-1 / theta[s]),
@@ -193,35 +197,11 @@ def _trade(m: Model) -> None:
 
 def _accounts(m: Model) -> None:
     (n, i), (s, k) = m.sets["region"].indices("n i"), m.sets["sector"].indices("s k")
-    C = m.sets["region"].element("CHN", "ree_exporter")
     X, G, V, I, pi, tau = (m[v] for v in ("X", "G", "V", "I", "pi", "tau"))
-    w, L, q, R, t, beta = (m[v] for v in ("w", "L", "q", "R", "t", "beta"))
+    w, L, beta = m["w"], m["L"], m["beta"]
     with m.block("accounts"):
         m.define(X[n, s], m["alpha"][n, s] * I[n] + Sum(m["nu_k"][n, s, k] * G[n, k], k))
         m.define(G[i, s], Sum(pi[n, i, s] * X[n, s] / (1 + tau[n, i, s]), n))
         m.define(V[i, s], m["nu"][i, s] * G[i, s])
         m.define(m["T_M"][n], Sum(tau[n, i, s] / (1 + tau[n, i, s]) * pi[n, i, s] * X[n, s], i, s))
-        m.define(m["T_R"][n], KroneckerDelta(n, C) * t * q[n] * m["XR"])
-        m.define(
-            I[n],
-            w[n] * L[n] + q[n] * R[n] + Sum(V[n, s], s) / beta + m["T_M"][n] + m["T_R"][n] + m["D"][n],
-        )
         m.equate("labour market", w[i] * L[i], (beta - 1) / beta * Sum((1 - m["omega"][i, s]) * V[i, s], s))
-    m.numeraire(
-        Sum(w[i] * L[i] + q[i] * R[i] + Sum(V[i, s], s) / beta, i), m["Ybar"], redundant="labour market"
-    )
-
-
-def _ree_market(m: Model) -> None:
-    (i,), (s,) = m.sets["region"].indices("i"), m.sets["sector"].indices("s")
-    C = m.sets["region"].element("CHN", "ree_exporter")
-    U = m.sets["region"].element("USA", "numeraire_region")
-    q, qW, r, R, t, XR = (m[v] for v in ("q", "qW", "r", "R", "t", "XR"))
-    with m.block("REE market"):
-        m.define(q[i], qW * (1 + t) ** (-KroneckerDelta(i, C)))
-        m.define(r[i, s], (m["beta"] - 1) / m["beta"] * m["omega"][i, s] * m["V"][i, s] / q[i])
-        m.define(XR, R[C] - Sum(r[C, s], s))
-        m.equate("REE market", Sum(R[i], i), Sum(r[i, s], i, s))
-        m.define(m["zX"], XR / base(XR))
-        m.define(m["zq"], qW / m["w"][U])
-    m.normalise(qW, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sympy import KroneckerDelta, Product, Sum
 
 from framework import Model, base
+from models.rare_earths.ree_market import producer_price
 
 
 def income_outcomes(m: Model) -> None:
@@ -12,27 +13,23 @@ def income_outcomes(m: Model) -> None:
     region, money = [m.sets["region"]], "million USD"
     (n, i), (s, k) = m.sets["region"].indices("n i"), m.sets["sector"].indices("s k")
     I, P, G, V, x, q, r, R = (m[v] for v in ("I", "P", "G", "V", "x", "q", "r", "R"))
-    with m.block("outcomes"):
-        P_C = m.variable("P_C", region, "consumption price", latex="P^C")
-        C = m.variable("C", region, "real consumption")
-        Y = m.variable("Y", region, "gdp", unit=money)
-        F = m.variable("F", region, "factor income", unit=money)
-        Y_a = m.variable(
-            "Y_a", region, "real gdp", latex="Y^{a}", description="double-deflated volume of GDP"
-        )
-        Y_b = m.variable("Y_b", region, "real gdp deflated", latex="Y^{b}", description="GDP over P^C")
-        Y_c = m.variable(
-            "Y_c", region, "real gdp factor", latex="Y^{c}", description="factor income over P^C"
-        )
-        m.define(P_C[n], Product(P[n, s] ** m["alpha"][n, s], s))
-        m.define(C[n], I[n] / P_C[n])
-        m.define(Y[n], I[n] - m["D"][n])
-        m.define(F[n], m["w"][n] * m["L"][n] + q[n] * R[n] + Sum(V[n, s], s) / m["beta"])
-        output = Sum(base(x[i, s]) * G[i, s] / x[i, s], s)
-        inputs = Sum(m["nu_k"][i, k, s] * G[i, s] * base(P[i, k]) / P[i, k], k, s)
-        m.define(Y_a[i], output - inputs + base(q[i]) * R[i] - Sum(base(q[i]) * r[i, s], s))
-        m.define(Y_b[n], Y[n] / P_C[n])
-        m.define(Y_c[n], F[n] / P_C[n])
+    p = producer_price(m)
+    P_C = m.variable("P_C", region, "consumption price", latex="P^C")
+    C = m.variable("C", region, "real consumption")
+    Y = m.variable("Y", region, "gdp", unit=money)
+    F = m.variable("F", region, "factor income", unit=money)
+    Y_a = m.variable("Y_a", region, "real gdp", latex="Y^{a}", description="double-deflated volume of GDP")
+    Y_b = m.variable("Y_b", region, "real gdp deflated", latex="Y^{b}", description="GDP over P^C")
+    Y_c = m.variable("Y_c", region, "real gdp factor", latex="Y^{c}", description="factor income over P^C")
+    m.define(P_C[n], Product(P[n, s] ** m["alpha"][n, s], s))
+    m.define(C[n], I[n] / P_C[n])
+    m.define(Y[n], I[n] - m["D"][n])
+    m.define(F[n], m["w"][n] * m["L"][n] + p[n] * R[n] + Sum(V[n, s], s) / m["beta"])
+    output = Sum(base(x[i, s]) * G[i, s] / x[i, s], s)
+    inputs = Sum(m["nu_k"][i, k, s] * G[i, s] * base(P[i, k]) / P[i, k], k, s)
+    m.define(Y_a[i], output - inputs + base(p[i]) * R[i] - Sum(base(q[i]) * r[i, s], s))
+    m.define(Y_b[n], Y[n] / P_C[n])
+    m.define(Y_c[n], F[n] / P_C[n])
 
 
 def sector_outcomes(m: Model) -> None:

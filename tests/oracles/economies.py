@@ -71,6 +71,15 @@ class Economy:
     variety_elasticity: float  # beta
     variety_productivity: float  # phi
     research_elasticity: float  # kappa = psi
+    # what is off by default
+    input_elasticity: float = 1.0  # chi
+    supply_elasticity: float = 0.0  # zeta
+    ree_tariff: Array | float = 0.0  # tau^R (N)
+    ree_taste: Array | None = None  # Armington demand for REE (N, N); homogeneous without it
+    ree_trade_cost: Array | float = 1.0  # d^R (N, N), used with taste
+    ree_trade_elasticity: float = 4.0  # theta^R
+    deficit_rate: Array | None = None  # deficits follow factor income; fixed without it
+    income_share: Array | float = 0.0  # by which the sum of such deficits is shared (N)
 
     @property
     def markup(self) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from oracles import ree_trade
 from oracles.economies import Array, Economy, Policy, Technology, region_labels, sector_labels
 from oracles.newton import OracleError, Residual, Vector, follow, newton
 
@@ -42,7 +43,13 @@ class Equilibrium:
     t: NDArray  # export tax, scalar
     tariff_revenue: NDArray  # (N)
     export_tax_revenue: NDArray  # scalar, China's
-    ree_exports: NDArray  # China's net REE exports, physical units, scalar
+    ree_exports: NDArray  # China's REE exports, net if homogeneous, physical units, scalar
+    nu: NDArray  # value-added share of cost
+    inputs: NDArray  # input shares of cost (N, K, S)
+    p: NDArray  # producer price of REE (N)
+    supply: NDArray  # of REE (N)
+    D: NDArray  # deficit (N)
+    ree: ree_trade.Trade  # who buys REE where
 
     @property
     def consumption_price(self) -> NDArray:
@@ -56,19 +63,27 @@ class Equilibrium:
 
     @property
     def factor_income(self) -> NDArray:
-        """Return w L + q R + V / beta by region, without tax revenue; L is labour in production."""
+        """Return w L + p R + V / beta by region, without tax revenue; L is labour in production."""
         e = self.economy
-        return (
-            self.w * (e.labour - self.research_labour)
-            + self.q * e.ree_endowment
-            + self.V.sum(1) / e.variety_elasticity
-        )
+        employed = e.labour - self.research_labour - self.mining_labour
+        return self.w * employed + self.p * self.supply + self.V.sum(1) / e.variety_elasticity
 
     @property
     def research_labour(self) -> NDArray:
         """Return labour hired for research by region: none, or under E what research income pays."""
         paid = self.V.sum(1) / (self.economy.variety_elasticity * self.w)
         return paid if self.technology == "E" else 0 * paid
+
+    @property
+    def mining_labour(self) -> NDArray:
+        """Return labour that mines REE by region: its share in mining is zeta / (1 + zeta)."""
+        zeta = self.economy.supply_elasticity
+        return zeta / (1 + zeta) * self.p * self.supply / self.w
+
+    @property
+    def used_labour(self) -> NDArray:
+        """Return labour in production, research and mining by region."""
+        return self.l.sum(1) + self.research_labour + self.mining_labour
 
     @property
     def exports(self) -> NDArray:
@@ -79,41 +94,60 @@ class Equilibrium:
     @property
     def walras(self) -> NDArray:
         """Return the relative residual of the dropped equation, the labour market of region 0."""
-        return (self.l[0].sum() + self.research_labour[0]) / self.economy.labour[0] - 1
+        return self.used_labour[0] / self.economy.labour[0] - 1
 
 
 def _evaluate(economy: Economy, technology: Technology, policy: Policy, unknowns: NDArray) -> Equilibrium:
     """Return all variables that follow explicitly from the unknowns, by (1)-(3), (8)-(13)."""
     e, n, s = economy, economy.labour.size, economy.ree_weight.size
     active = e.ree_weight > 0
-    split = np.cumsum([n, 1, n * s, n * s, n * s, n * int(active.sum())])
-    w, qw, price, spending, patents_l, patents_r, tax = np.split(np.exp(unknowns), split)
-    qW, P, X, A_L = qw[0], price.reshape(n, s), spending.reshape(n, s), patents_l.reshape(n, s)
+    split = np.cumsum([n, ree_trade.prices(e), n * s, n * s, n * s, n * int(active.sum())])
+    w, mine, price, spending, patents_l, patents_r, tax = np.split(np.exp(unknowns), split)
+    P, X, A_L = price.reshape(n, s), spending.reshape(n, s), patents_l.reshape(n, s)
     A_R = np.ones((n, s), dtype=unknowns.dtype)
     A_R[:, active] = patents_r.reshape(n, -1)
     t = np.asarray(policy.target) if policy.kind == "tax" else tax[0] - 1
     china = np.arange(n) == 0
-    q = qW / np.where(china, 1 + t, 1)
+    q, p, qW = ree_trade.user_prices(e, mine, t)
     P_R = e.markup * q[:, None] * A_R**-e.variety_productivity
     P_L = e.markup * w[:, None] * A_L**-e.variety_productivity
     c, omega = _value_added_cost(e, P_R, P_L)
-    x = e.cost_shifter * c**e.value_added_share * np.prod(P[:, :, None] ** e.input_share, axis=1)
+    x, nu, inputs = _unit_cost(e, c, P)
     pull = e.technology * (x * e.trade_cost * (1 + e.tariff)) ** -e.trade_elasticity
     pi = pull / pull.sum(1, keepdims=True)
     G = (pi * X[:, None, :] / (1 + e.tariff)).sum(0)
-    V = e.value_added_share * G
+    V = nu * G
     r = omega * V / (e.markup * q[:, None])
     l = (1 - omega) * V / (e.markup * w[:, None])  # noqa: E741
-    ree_exports = e.ree_endowment[0] - r[0].sum()
+    supply = e.ree_endowment * (p / w) ** e.supply_elasticity
+    ree = ree_trade.trade(e, q, p, qW, t, r.sum(1), supply)
     tariff_revenue = (e.tariff / (1 + e.tariff) * pi * X[:, None, :]).sum((1, 2))
-    export_tax_revenue = t * q[0] * ree_exports
-    # Under E research income is the wage of researchers, who are part of the labour force.
-    rent = 0 if technology == "E" else V.sum(1) / e.variety_elasticity
-    income = w * e.labour + q * e.ree_endowment + rent + tariff_revenue + e.deficit
+    export_tax_revenue = t * p[0] * ree.exports
+    # Under E research income is the wage of researchers, and mining pays wages too: both are part of w N.
+    rent = (0 if technology == "E" else 1) * V.sum(1) / e.variety_elasticity
+    owners = p * supply / (1 + e.supply_elasticity)
+    D = e.deficit
+    if e.deficit_rate is not None:
+        follows = w * e.labour + owners + rent
+        D = e.deficit_rate * follows - e.income_share * (e.deficit_rate * follows).sum()
+    income = w * e.labour + owners + rent + tariff_revenue + ree.tariff_revenue + D
     return Equilibrium(
         economy, technology, unknowns, w, q, qW, P, A_R, A_L, P_R, P_L, c, omega, x, pi, X, G, V, r, l,
-        income + np.where(china, export_tax_revenue, 0), t, tariff_revenue, export_tax_revenue, ree_exports,
+        income + np.where(china, export_tax_revenue, 0), t, tariff_revenue, export_tax_revenue, ree.exports,
+        nu, inputs, p, supply, D, ree,
     )  # fmt: skip
+
+
+def _unit_cost(economy: Economy, c: NDArray, P: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    """Return x and the shares of value added and inputs in it: (8), or its CES form with the elasticity chi."""
+    e, chi = economy, economy.input_elasticity
+    if chi == 1:
+        x = e.cost_shifter * c**e.value_added_share * np.prod(P[:, :, None] ** e.input_share, axis=1)
+        return x, e.value_added_share, e.input_share
+    added = e.value_added_share * c ** (1 - chi)
+    inputs = e.input_share * P[:, :, None] ** (1 - chi)
+    total = added + inputs.sum(1)
+    return e.cost_shifter * total ** (1 / (1 - chi)), added / total, inputs / total[:, None, :]
 
 
 def _value_added_cost(economy: Economy, P_R: NDArray, P_L: NDArray) -> tuple[NDArray, NDArray]:
@@ -149,11 +183,11 @@ def _residual(eq: Equilibrium, policy: Policy) -> NDArray:
     e, on = eq.economy, eq.economy.ree_weight > 0
     pull = (e.technology * (eq.x * e.trade_cost * (1 + e.tariff)) ** -e.trade_elasticity).sum(1)
     ree, labour = _innovation(eq)
-    spending = e.final_share * eq.I[:, None] + np.einsum("nsk,nk->ns", e.input_share, eq.G)
+    spending = e.final_share * eq.I[:, None] + np.einsum("nsk,nk->ns", eq.inputs, eq.G)
     blocks = [
-        np.log((eq.l.sum(1) + eq.research_labour) / e.labour)[1:],
+        np.log(eq.used_labour / e.labour)[1:],
         np.log(eq.factor_income.sum() / e.world_factor_income),
-        np.log(eq.r.sum() / e.ree_endowment.sum()),
+        np.log(eq.ree.demand / eq.ree.supply),
         np.log(eq.P / (e.price_shifter * pull ** (-1 / e.trade_elasticity))),
         np.log(eq.X / spending),
         np.log(eq.A_L / labour),
@@ -171,7 +205,7 @@ def _cold_start(economy: Economy, technology: Technology) -> Vector:
     e, n, s = economy, economy.labour.size, economy.ree_weight.size
     on = e.ree_weight > 0
     wage = np.full(n, 0.7 * e.world_factor_income / e.labour.sum())
-    qW = 0.15 * e.world_factor_income / e.ree_endowment.sum()
+    qW = np.full(ree_trade.prices(e), 0.15 * e.world_factor_income / e.ree_endowment.sum())
     effort = e.research_effort if technology in ("F", "M") else np.ones((n, s))
     A_L = (
         e.labour_patents
@@ -183,7 +217,7 @@ def _cold_start(economy: Economy, technology: Technology) -> Vector:
         if technology == "exo"
         else e.ree_research_productivity * (effort * 0.2) ** e.research_elasticity
     )
-    fixed = np.log([*wage, qW]), np.log(A_L).ravel(), np.log(A_R[:, on]).ravel()
+    fixed = np.log([*wage, *qW]), np.log(A_L).ravel(), np.log(A_R[:, on]).ravel()
     P, X = np.ones((n, s)), np.full((n, s), 2 * e.world_factor_income / (n * s))
     tax = Policy("tax", e.export_tax)
     for _ in range(60):
@@ -191,7 +225,7 @@ def _cold_start(economy: Economy, technology: Technology) -> Vector:
         eq = _evaluate(e, technology, tax, u)
         pull = (e.technology * (eq.x * e.trade_cost * (1 + e.tariff)) ** -e.trade_elasticity).sum(1)
         P = e.price_shifter * pull ** (-1 / e.trade_elasticity)
-        X = e.final_share * eq.I[:, None] + np.einsum("nsk,nk->ns", e.input_share, eq.G)
+        X = e.final_share * eq.I[:, None] + np.einsum("nsk,nk->ns", eq.inputs, eq.G)
         X *= e.world_factor_income / eq.V.sum()
     return np.concatenate([fixed[0], np.log(P).ravel(), np.log(X).ravel(), *fixed[1:]])
 
@@ -241,7 +275,7 @@ def solve(
 def _size(economy: Economy) -> int:
     """Return the number of unknowns with a given tax."""
     n, s = economy.labour.size, economy.ree_weight.size
-    return n + 1 + n * (3 * s + int((economy.ree_weight > 0).sum()))
+    return n + ree_trade.prices(economy) + n * (3 * s + int((economy.ree_weight > 0).sum()))
 
 
 def _problem(economy: Economy, technology: Technology, policy: Policy) -> Residual:
@@ -254,24 +288,24 @@ def outcomes(base: Equilibrium, new: Equilibrium) -> dict[str, Array]:
     ``innovation_bias`` is 1 where gamma = 0; ``innovation_bias_abroad`` is in percent; ``tfp`` is section 9's dlnTFP
     with base weights. Real GDP (a) is the ratio of its own expression, so it is 1 without a shock whatever the taxes.
     """
-    e, f = base.economy, new.economy
-    gdp = base.I - e.deficit
+    e = base.economy
+    gdp = base.I - base.D
     abroad = gdp[1:] / gdp[1:].sum()
     bias = new.A_R / new.A_L / (base.A_R / base.A_L)
     bias[:, e.ree_weight == 0] = 1
 
     def real_gdp(at: Equilibrium) -> Array:
         quantity = at.G / at.x
-        inputs = at.economy.input_share * at.G[:, None, :] / at.P[:, :, None]
+        inputs = at.inputs * at.G[:, None, :] / at.P[:, :, None]
         value = (base.x * quantity).sum(1) - (base.P[:, :, None] * inputs).sum((1, 2))
-        return value - base.q * at.r.sum(1) + base.q * at.economy.ree_endowment
+        return value - base.q * at.r.sum(1) + base.p * at.supply
 
     cost = new.consumption_price / base.consumption_price
     patents = base.omega * np.log(new.A_R / base.A_R) + (1 - base.omega) * np.log(new.A_L / base.A_L)
     return {
         "real_consumption": new.consumption / base.consumption,
         "real_gdp": real_gdp(new) / real_gdp(base),
-        "real_gdp_deflated": (new.I - f.deficit) / gdp / cost,
+        "real_gdp_deflated": (new.I - new.D) / gdp / cost,
         "real_gdp_factor": new.factor_income / base.factor_income / cost,
         "wage": new.w / base.w,
         "ree_price": new.q / base.q,
@@ -290,6 +324,11 @@ def outcomes(base: Equilibrium, new: Equilibrium) -> dict[str, Array]:
         "expenditure_share": new.pi,
         "expenditure": new.X / base.X,
         "final_expenditure": new.I / base.I,
+        "ree_endowment": new.supply / base.supply,
+        "ree_tariff_revenue": new.ree.tariff_revenue,
+        "ree_producer_price": new.p / base.p,
+        "value_added_share": new.nu / base.nu,
+        "deficit": new.D,
     }
 
 
@@ -303,20 +342,27 @@ def baseline_from_levels(economy: Economy, solution: Equilibrium) -> xr.Dataset:
             "expenditure_share": (bilateral, solution.pi),
             "expenditure": (cell, solution.X),
             "gross_output": (cell, solution.G),
-            "value_added_share": (cell, e.value_added_share),
-            "input_share": (("region", "input_sector", "sector"), e.input_share),
+            "value_added_share": (cell, solution.nu),
+            "input_share": (("region", "input_sector", "sector"), solution.inputs),
             "final_share": (cell, e.final_share),
             "tariff": (bilateral, e.tariff),
             "final_expenditure": ("region", solution.I),
-            "deficit": ("region", e.deficit),
+            "deficit": ("region", solution.D),
             "ree_share": (cell, solution.omega),
-            "ree_endowment": ("region", e.ree_endowment * float(solution.qW)),
+            "ree_endowment": ("region", solution.supply * solution.ree.unit),
             "export_tax": ((), float(solution.t)),
             "ree_elasticity": ("sector", e.ree_elasticity),
             "trade_elasticity": ("sector", e.trade_elasticity),
             "variety_elasticity": ((), e.variety_elasticity),
             "variety_productivity": ((), e.variety_productivity),
             "research_elasticity": ((), e.research_elasticity),
+            "input_elasticity": ((), e.input_elasticity),
+            "ree_supply_elasticity": ((), e.supply_elasticity),
+            "ree_trade_elasticity": ((), e.ree_trade_elasticity),
+            "ree_trade_share": (("importer", "exporter"), solution.ree.share),
+            "ree_tariff": ("region", np.zeros(n) + e.ree_tariff),
+            "deficit_rate": ("region", solution.D / solution.factor_income),
+            "income_share": ("region", solution.factor_income / solution.factor_income.sum()),
         },
         coords={
             "region": regions, "importer": regions, "exporter": regions, "sector": sectors, "input_sector": sectors,
