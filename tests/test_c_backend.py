@@ -25,6 +25,7 @@ from framework.compile import toolchain
 from framework.compile.c_backend import compile_roots
 from framework.compile.c_source import source
 from framework.compile.ir import Graph, Time
+from framework.compile.numpy_backend import program
 from framework.compile.passes import plan
 from framework.compile.values import LARGE, Stage
 from framework.solve.cores import compiled
@@ -312,6 +313,42 @@ def test_sums_before_and_after_a_tariff_read_two_arrays_for_three():
     )
     for node, factor in zip(sums, (1 + inputs["rate"], 1.0, inputs["rate"]), strict=True):
         np.testing.assert_allclose(tape[node], np.einsum("ani,ai->an", factor * net, inputs["x"]), rtol=1e-13)
+
+
+def test_a_sum_that_only_products_need_is_early_where_another_is_made_of_it():
+    """Flows before two wedges, one and both, raised to ``1 - sigma``; the residual has both, the products the others."""
+    graph, roots, axes = Graph(), ["good", "region", "region"], (0, 1, 2)
+    names = "flow", "tariff", "tax", "cost", "freight"
+    flow, tariff, tax, cost, freight = (graph.input(name, roots, Time.PRELUDE) for name in names)
+    sigma, pair = graph.input("sigma", ["good"], Time.PRELUDE), ["good", "region"]
+    x, direction = graph.input("x", pair, Time.STATE), graph.input("direction", pair, Time.TANGENT)
+    minus = graph.node("mul", [(graph.const(-1.0), ()), (sigma, (0,))], ["good"])
+    power = graph.node("add", [(graph.const(1.0), ()), (minus, (0,))], ["good"])
+    less = graph.node("add", [(graph.const(-1.0), ()), (power, (0,))], ["good"])
+
+    def levied(rate, exponent, other):
+        gross = graph.node("add", [(graph.const(1.0), ()), (rate, axes)], roots)
+        log = graph.node("mul", [(exponent, (0,)), (graph.unary("log", gross), axes)], roots)
+        return graph.unary("exp", graph.node("add", [(log, axes), (other, axes)], roots))
+
+    def summed(*factors):
+        tensor = graph.node("mul", [(f, axes) for f in (flow, *factors)], roots)
+        return graph.node("mul", [(tensor, axes), (x, (0, 2))], roots, 2)
+
+    once, twice = levied(tax, less, freight), levied(tax, power, freight)
+    before, after = levied(tariff, less, cost), levied(tariff, power, cost)
+    parts = summed(before, once), summed(before, once, tariff), summed(after, once), summed(after, once, tax)
+    products = [graph.node("mul", [(p, (0, 1)), (direction, (0, 1))], pair, 2) for p in parts]
+    nodes = summed(after, twice), *products
+    rng = np.random.default_rng(0)
+    inputs = {name: rng.uniform(0.2, 1.2, (2, 5, 5)) for name in names} | {"sigma": np.array([4.0, 6.0])}
+    inputs |= {"x": rng.random((2, 5)), "direction": rng.random((2, 5))}
+    tape = compile_roots(nodes[:1], nodes[1:]).program({"good": 2, "region": 5}, {})
+    evaluate(tape, inputs)
+    reference = program(nodes[:1], nodes[1:], {"good": 2, "region": 5}, {})
+    evaluate(reference, inputs)
+    for node in nodes:
+        np.testing.assert_allclose(tape[node], reference[node], rtol=1e-12)
 
 
 @pytest.mark.parametrize("size", range(1, 10))

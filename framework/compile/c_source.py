@@ -207,8 +207,6 @@ class _Writer:
 
     # ---- the whole -------------------------------------------------------------------------------
 
-    # ---- the whole -------------------------------------------------------------------------------
-
     def function(self) -> str:
         """The function of this nest."""
         body = self._text(0)  # it asks for the sizes

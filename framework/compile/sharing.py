@@ -102,7 +102,9 @@ class _Known:
 
 def _rate(log: Value) -> tuple[Value, Places] | None:
     """``t`` with its places, of ``log(1 + t)``."""
-    gross, at = log.args[0] if log.op == "log" else (log, ())
+    if log.op != "log":
+        return None
+    gross, at = log.args[0]
     if gross.op != "add" or len(gross.args) != 2:
         return None
     (one, _), (rate, places) = sorted(gross.args, key=lambda a: a[0].op != "const")

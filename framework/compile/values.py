@@ -179,7 +179,7 @@ class Builder:
             found.mirror = _symmetry(found, key)
             self.values.append(found)
             self._table[key] = found
-        found.stage = min(found.stage, stage)
+        _bring_forward(found, stage)
         return found
 
     def _input(self, node: Node, stage: Stage) -> tuple[Value, tuple[int, ...]]:
@@ -257,6 +257,14 @@ def _places(at: tuple[int, ...], subs: tuple[int, ...], axes: Sequence[Loop]) ->
     for axis, loop in zip(at, subs, strict=True):
         out[axis] = axes[loop]
     return tuple(out)
+
+
+def _bring_forward(value: Value, stage: Stage) -> None:
+    """Compute a value, and with it what it is made of, no later than in a stage."""
+    if value.stage > stage:
+        value.stage = stage
+        for w, _ in value.args:
+            _bring_forward(w, stage)
 
 
 def _key(op: str, args, loops, result, attr) -> tuple:

@@ -200,7 +200,8 @@ int newton(Newton *s, double *best) {
         s->taken++;
         if (h == s->halvings) { memcpy(s->u, old, n * sizeof(double)); return NON_FINITE; }
         s->residual = value;
-        if (value < s->residual_bound && s->step < s->step_bound && length == 1.0 && converged) return SOLVED;
+        if (value < s->residual_bound && s->step < s->step_bound && length == 1.0 && converged && forcing <= s->accurate)
+            return SOLVED;
         forcing = s->accurate;
         if (value >= s->accurate && size > 0) {
             const double ratio = value / size;

@@ -3,8 +3,8 @@
 Safeguards that were measured to matter: log unknowns; relative residuals; steps are shortened only where the
 residual becomes non-finite or grows a thousandfold (a strictly monotone search fails on flat forms); a point
 is accepted only if the residual *and* the last full step are small, because near autarky a small residual
-alone allows wages that are wrong by 5-20%. That step must solve its linear system: where GMRES stagnates it
-returns a short vector that is not a Newton step.
+alone allows wages that are wrong by 5-20%. That step must solve its linear system, and accurately: where GMRES
+stagnates, or stops early, it returns a short vector that is not a Newton step.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ def iterate(problem: Problem, start: Array, options: Options) -> Trace:
                 trace.status = Status.NON_FINITE
                 return trace
             small = trace.residual < RESIDUAL_BOUND and trace.step < STEP_BOUND
-            if small and taken == 1.0 and direction.converged:
+            if small and taken == 1.0 and direction.converged and forcing <= _ACCURATE:
                 trace.status = Status.SOLVED
                 return trace
             forcing = _next_forcing(options.forcing, trace.residual, size)
