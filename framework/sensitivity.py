@@ -290,6 +290,7 @@ def _require_finite(array: xr.Variable, labels: Mapping, what: str) -> None:
 
 def _solved(at: Solution | Problem) -> Solution:
     """A solution at which outcomes have derivatives: no complementarity condition changes sides just there."""
+    problem_of(at)  # refuses what is neither
     solution = solve(at) if isinstance(at, Problem) else at
     for name, words in solution.regimes.items():
         if (words == BOTH).any():

@@ -16,6 +16,7 @@ from rare_earths_economy import KEYS, STILL, TARGETS, baseline, compiled, counte
 from test_rare_earths import SURPLUS, assert_agrees, symmetric
 
 from framework import SolveError, solve
+from framework.solve import stability
 from framework.solve.implicit import Linearised
 from framework.solve.stability import CHECK, best_responses
 from framework.testing import assert_homogeneous, assert_replicates, assert_walras
@@ -183,6 +184,29 @@ def test_eigenvalue_is_that_of_best_responses_computed_one_equilibrium_at_a_time
         columns.append((up - down) / (2 * h))
     largest = np.linalg.eigvals(np.column_stack(columns)).real.max()
     assert at_baseline(data) == pytest.approx(largest, rel=1e-7)
+
+
+@scale
+@pytest.mark.parametrize("phi", [0.25, 1.0])
+def test_without_the_matrix_the_verdict_is_the_same(technology, phi, monkeypatch):
+    """At phi = 1 several eigenvalues are above one, and any of them is reported."""
+    exact = at_baseline(economy_with(phi, technology), technology)
+    monkeypatch.setattr(stability, "_DENSE", 0)
+    found = at_baseline(economy_with(phi, technology), technology)
+    assert (found < 1) == (exact < 1) == (phi < 1)
+    assert found == pytest.approx(exact, rel=1e-3) if exact < 1 else 1 < found <= 1.001 * exact
+
+
+def test_responses_that_cannot_be_found_are_no_stability(monkeypatch):
+    def stagnates(*_):
+        raise SolveError("a linear solve at the solution reached a relative residual of 0.1 only")
+
+    monkeypatch.setattr(stability, "_without_matrix", stagnates)
+    monkeypatch.setattr(stability, "_DENSE", 0)
+    with pytest.raises(
+        SolveError, match="allocation of research cannot be shown to be stable: it is all but"
+    ):
+        counterfactual(economy_with(0.25), "M", value=0.05)
 
 
 @scale

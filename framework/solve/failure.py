@@ -82,11 +82,16 @@ def _unstable(problem: Problem, trace: Trace, check: Check) -> list[str]:
     """What is unstable, and where."""
     adjustments = problem.system.model.adjustments.values()
     (about,) = (a for a in adjustments if check.name == f"{a.what}: {CHECK}")
+    fix = f"; {about.fix}" if about.fix else ""
+    if not np.isfinite(check.value):
+        return [
+            f"  {about.what} cannot be shown to be stable: it is all but undetermined at the solution{fix}"
+        ]
     where = best_responses(problem, trace.point, about).where
     return [
         f"  {about.what} is unstable: a small deviation, largest in {where}, calls forth a larger one (largest "
         f"eigenvalue of the best responses {check.value:.4g}, stable below 1), so that the equilibrium would not be "
-        f"reached{f'; {about.fix}' if about.fix else ''}"
+        f"reached{fix}"
     ]
 
 

@@ -114,10 +114,10 @@ class Linearised:
         found = self._pull(derivatives.outcome_tangents(names, direction), seeds)
         return {s: found[s] if s in found else np.zeros(self._shape(s)) for s in names}
 
-    def matrix(self, given: Sequence[str], outcomes: Sequence[str]) -> Array:
-        """Derivatives of every entry of some outcomes (rows) to every entry of some data (columns), by symbol.
+    def responses(self, given: Sequence[str], outcomes: Sequence[str]) -> Callable[[Array], Array]:
+        """Return what maps a direction of some data, by symbol one after the other, to that of some outcomes.
 
-        One dense factorisation of the Jacobian serves all columns.
+        For many directions: what does not depend on the direction is evaluated once.
         """
         derivatives, values = self.problem.system.derivatives, self.problem.bound.values
         residual, outcome = (
@@ -125,20 +125,24 @@ class Linearised:
             derivatives.outcome_tangents(outcomes, given),
         )
         tapes = self._tape(residual), self._tape(outcome)
-        still = {("direction", s): np.zeros_like(values[s]) for s in given}
-        columns = []
-        for symbol in given:
-            for k in range(values[symbol].size):
-                unit = np.zeros(values[symbol].size)
-                unit[k] = 1.0
-                seeds: dict = {**still, ("direction", symbol): unit.reshape(values[symbol].shape)}
-                moved = -linalg.lu_solve(self._factors, self._flat(self._values(tapes[0], residual, seeds)))
-                for group, where, shape in self.problem.slices():
-                    seeds["direction", group.declaration.symbol] = moved[where].reshape(shape)
-                found = self._values(tapes[1], outcome, seeds)
-                parts = (found[s] if s in found else np.zeros(self._shape(s)) for s in outcomes)
-                columns.append(np.concatenate([np.ravel(part) for part in parts]))
-        return np.column_stack(columns)
+        ends = np.cumsum([values[s].size for s in given])
+
+        def respond(direction: Array) -> Array:
+            parts = zip(given, np.split(direction, ends[:-1]), strict=True)
+            seeds: dict = {("direction", s): part.reshape(values[s].shape) for s, part in parts}
+            moved = self._at_once(-self._flat(self._values(tapes[0], residual, seeds)))
+            for group, where, shape in self.problem.slices():
+                seeds["direction", group.declaration.symbol] = moved[where].reshape(shape)
+            found = self._values(tapes[1], outcome, seeds)
+            return np.concatenate(
+                [np.ravel(found[s] if s in found else np.zeros(self._shape(s))) for s in outcomes]
+            )
+
+        return respond
+
+    def _at_once(self, b: Array) -> Array:
+        """Solve ``J x = b`` as one of many: with one dense factorisation where the core is small."""
+        return linalg.lu_solve(self._factors, b) if 0 < self.problem.size <= DENSE else self.solve(b)
 
     def solve(self, b: Array) -> Array:
         """Solve ``J x = b``."""

@@ -9,12 +9,15 @@ eigenvalue of ``B`` has a real part below one (in a closed chain of markets: the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import linalg
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigs
 
+from framework.errors import SolveError
 from framework.solve.implicit import Linearised
 from framework.solve.outcomes import variables
 
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 STABLE = 1.0  # bound of the largest eigenvalue
+_DENSE = 300  # cells up to which all eigenvalues are found
+_ACCURACY = 1e-4
 CHECK = "largest eigenvalue of best responses"
 
 
@@ -44,17 +49,45 @@ class Responses:
 
 
 def best_responses(problem: Problem, point: Array, adjustment: Adjustment) -> Responses:
-    """Return the largest eigenvalue of the best responses at a solution of a model in hats."""
+    """Return the largest eigenvalue of the best responses at a solution of a model in hats.
+
+    Beyond a few hundred cells it is found without the matrix. Where it is above one it is then the first that is found,
+    not the largest; it is infinite where none can be found because responses are all but singular.
+    """
     moving, shifters = list(adjustment.shifters), list(adjustment.shifters.values())
     levels = variables(problem, point, moving)
     above = np.concatenate([np.ravel(levels[s]) for s in moving])
     below = np.concatenate([np.ravel(problem.bound.values[s]) for s in shifters])
-    response = Linearised(problem, point).matrix(shifters, moving) * below / above[:, None]
-    values, left, right = linalg.eig(response, left=True)
-    roots = (1 - 1 / values).real
-    worst = int(np.argmax(roots))
-    part = np.abs(left[:, worst] * right[:, worst])  # what moves, as far as it moves the rest
-    return Responses(float(roots[worst]), _where(problem, moving, levels, part))
+    respond = Linearised(problem, point).responses(shifters, moving)
+
+    def response(direction: Array) -> Array:
+        return respond(np.ravel(direction) * below) / above
+
+    if below.size <= _DENSE:
+        values, left, right = linalg.eig(
+            np.column_stack([response(e) for e in np.eye(below.size)]), left=True
+        )
+        roots = (1 - 1 / values).real
+        worst = int(np.argmax(roots))
+        part = np.abs(left[:, worst] * right[:, worst])  # what moves, as far as it moves the rest
+        return Responses(float(roots[worst]), _where(problem, moving, levels, part))
+    try:
+        root, vector = _without_matrix(response, below.size)
+    except (SolveError, ArpackError):
+        return Responses(np.inf, "")
+    return Responses(root, _where(problem, moving, levels, np.abs(vector)))
+
+
+def _without_matrix(response: Callable[[Array], Array], size: int) -> tuple[float, Array]:
+    """An eigenvalue of B and its vector: one above one if there is any, else the largest.
+
+    It is that of ``(I - B)^-1``: one of B has a real part above one where one of these has a negative real part.
+    """
+    operator = LinearOperator((size, size), matvec=response, dtype=float)
+    values, vectors = eigs(operator, k=1, which="SR", v0=np.ones(size), tol=_ACCURACY)
+    if values[0].real > 0:
+        values, vectors = eigs(operator, k=1, which="LR", v0=np.ones(size), tol=_ACCURACY)
+    return float((1 - 1 / values[0]).real), vectors[:, 0]
 
 
 def _where(problem: Problem, moving: list[str], levels: dict[str, Array], size: Array) -> str:
