@@ -17,7 +17,7 @@ import casadi as ca
 import numpy as np
 from scipy.sparse import csc_matrix
 
-from framework.compile.ir import Node
+from framework.compile.ir import Node, needed
 from framework.compile.numpy_backend import Program
 from framework.selection import Picked, Selection, chosen_inputs, chosen_outcomes
 
@@ -107,7 +107,7 @@ def casadi_function(problem: Problem, parameters: Picked = (), outcomes: Picked 
     given = {("data", s.symbol): _whole(problem, s, p[key]) for key, s in held.items()}
     parts = ca.vertsplit(u, problem.offsets.tolist())
     given |= {group.unknown.attr: part for group, part in zip(system.groups, parts, strict=True)}
-    tape = Tape(problem.program_of([*residuals, *values.values()]), given)
+    tape = Tape(problem.program_of(list(needed([*residuals, *values.values()]))), given)
     shown = [tape[values[key]][s.cells] for key, s in reported.items()]
     out = [ca.vertcat(*(tape[node] for node in residuals)), *shown]
     name = ca.Function.fix_name(system.model.name)
@@ -131,7 +131,7 @@ class Tape:
     Parameters
     ----------
     program : Program
-        Its prelude has run: the value of every node that stays constant is read from it.
+        Its prelude has run, and all its nodes are roots: the value of those that stay constant is read from it.
     given : mapping
         Symbolic columns of inputs, by the name of the input.
     """

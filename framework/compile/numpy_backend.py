@@ -12,7 +12,7 @@ import numpy as np
 from framework.compile.ir import Node, Time, needed
 
 Array = np.ndarray
-Step = tuple[Callable[..., Array], int, tuple[int, ...]]
+Step = tuple[Callable[..., Array | None], int, tuple[int, ...]]
 View = Callable[[Array], Array]
 Placed = tuple[int, View | None]
 
@@ -21,6 +21,10 @@ def _inverse0(x: Array) -> Array:
     """``1/x``, and 0 where x is 0: the share of an empty total is 0."""
     zero = x == 0
     return np.where(zero, 0.0, 1.0 / np.where(zero, 1.0, x))
+
+
+def _nothing() -> None:
+    """What stands in place of an array that is needed no more."""
 
 
 _UNARY: dict[str, Callable[[Array], Array]] = {
@@ -56,6 +60,8 @@ def _tape(residuals: tuple, products: tuple, sizes: tuple, positions: tuple) -> 
 class Program:
     """The nodes that some roots need, as closures in order of evaluation, one list for each binding time.
 
+    Only roots, and what other lists of steps need, can be read back.
+
     Parameters
     ----------
     residuals, products : sequence of Node
@@ -86,6 +92,7 @@ class Program:
             if node.op != "input":
                 late = node.time is Time.STATE and node not in first
                 self._emit(node, self.linear_steps if late else self.steps[node.time])
+        self._free({self.slot[root] for root in [*residuals, *products]})
 
     def empty(self) -> Program:
         """The same tape without values."""
@@ -114,6 +121,24 @@ class Program:
         self.values[self.inputs[name]] = value
 
     # ---- emission --------------------------------------------------------------------------------
+
+    def _free(self, roots: set[int]) -> None:
+        """Drop each array that one list of steps alone makes and uses, after the step that uses it last."""
+        lists = [*self.steps.values(), self.linear_steps]
+        users: dict[int, set[int]] = {}
+        for k, steps in enumerate(lists):
+            for _, out, args in steps:
+                for slot in (out, *args):
+                    users.setdefault(slot, set()).add(k)
+        for k, steps in enumerate(lists):
+            kept = roots.union(self.inputs.values(), (s for s, where in users.items() if where != {k}))
+            backwards: list[Step] = []
+            for step in reversed(steps):
+                last = set(step[2]) - kept
+                backwards += [(_nothing, slot, ()) for slot in last]
+                kept |= last
+                backwards.append(step)
+            steps[:] = reversed(backwards)
 
     def _emit(self, node: Node, steps: list[Step]) -> None:
         args = tuple(self.slot[a] for a, _ in node.args)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import sympy as sp
 
-from framework.compile.ir import Node, Ref
+from framework.compile.ir import Node, Ref, needed
 from framework.sets import Element
 from framework.symbols import declared_atoms, subscripts, symbol_name
 
@@ -81,7 +81,7 @@ class _Search:
     """Walk from a node without a value to the operation that lost it."""
 
     def __init__(self, problem: Problem, u: Array, node: Node) -> None:
-        self.problem, self.tape = problem, problem.tape_at(u, [node])
+        self.problem, self.tape = problem, problem.tape_at(u, list(needed([node])))
         model, lowering = problem.system.model, problem.system.lowering
         self.names: dict[Node, tuple[str, tuple[int, ...], bool]] = {
             node: (model.symbols[name].symbol, order, log)
