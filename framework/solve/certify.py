@@ -186,7 +186,7 @@ def replication_error(problem: Problem) -> float:
     """
     before = problem.unshocked
     if before.has_known_start:
-        return float(np.abs(before.residual(before.start)).max(initial=0.0))
+        return float(np.abs(before.start_residual).max(initial=0.0))
     trace = newton(before)
     if trace.status is not Status.SOLVED:
         return np.inf
@@ -199,9 +199,9 @@ def _check_replication(problem: Problem) -> None:
     if not problem.system.model.is_hat:
         return
     before, name = problem.unshocked, problem.system.model.name
-    with np.errstate(all="ignore"):
-        residual = before.residual(before.start)
-    if lost := not_finite(before, before.start):
+    residual = before.start_residual
+    if not np.isfinite(residual).all():
+        lost = not_finite(before, before.start)
         raise DataError(f"model '{name}' has no value at the baseline: {lost}; correct the data there")
     if before.has_known_start:
         check_baseline(before)

@@ -18,7 +18,7 @@ from framework.errors import DataError
 from framework.selection import Picked
 from framework.solve import outcomes
 from framework.solve.balance import check_baseline_conditions
-from framework.solve.cores import make_core
+from framework.solve.cores import Core, make_core
 from framework.solve.diagnose import unstable_loop
 from framework.solve.regimes import check_bounds
 
@@ -45,8 +45,6 @@ class Problem:
         Start values: no change.
     backend : str
         What was asked for; ``core.name`` is what evaluates the problem.
-    core : Core
-        Residual and products of generated C, numpy or CasADi.
     seconds : float
         Time that reading the data and evaluating what depends on nothing else took.
     """
@@ -61,15 +59,20 @@ class Problem:
         counts = [int(np.prod(s, dtype=int)) for s in self.shapes]
         self.offsets = np.cumsum([0, *counts])
         self.size = int(self.offsets[-1])
-        self.core = make_core(self, backend)
         if not checked:
             check_baseline_conditions(self)
             self._check_stability()
+            self.core = make_core(self, backend)  # now: an error of the compiler is one of binding
         parts = [np.ravel(self._start(g, s)) for g, s in zip(system.groups, self.shapes, strict=True)]
         self.start = np.concatenate(parts or [np.zeros(0)])
         if not checked:
             check_bounds(self)
         self.seconds = bound.seconds + time.perf_counter() - begin
+
+    @cached_property
+    def core(self) -> Core:
+        """Residual and products of generated C, numpy or CasADi."""
+        return make_core(self, self.backend)
 
     def program_of(self, values: Sequence[Node], products: Sequence[Node] = ()) -> Program:
         """Numpy program of some nodes, with the data loaded and all that depends on nothing else evaluated."""
@@ -146,6 +149,12 @@ class Problem:
     def residual(self, u: Array) -> Array:
         """Residuals of all groups at `u`; shape (size,)."""
         return self.core.residual(u)
+
+    @cached_property
+    def start_residual(self) -> Array:
+        """Residuals at the start values; the memory in which they are evaluated is not kept."""
+        with np.errstate(all="ignore"):
+            return make_core(self, self.backend).residual(self.start)
 
     def set_unknowns(self, target: Program | CProgram, u: Array) -> None:
         """Give a program its unknowns."""
