@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -57,26 +58,35 @@ class Selection:
         return out
 
 
-def chosen_inputs(problem: Problem, picked: Picked) -> dict[str, Selection]:
-    """Parameters, data and shocks by key; a key of both a baseline and its new value means the new value.
+def pick(
+    problem: Problem, parameters: Picked, outcomes: Picked, taken: Sequence[str] = ()
+) -> tuple[dict[str, Selection], dict[str, Selection]]:
+    """Inputs (parameters, data and shocks) and variables by key, which name inputs and outputs of one function.
+
+    A key of both a baseline and its new value means the new value.
+
+    Parameters
+    ----------
+    problem : Problem
+    parameters, outcomes : sequence of str, or mapping of str to mapping
+    taken : sequence of str
+        Names that the function has already.
 
     Raises
     ------
     DataError
-        If the model reads no such input, or the data have no such label.
+        If the model reads no such input, or has no such variable, if the data have no such label, or if two inputs or
+        outputs would have one name.
     """
-    return _chosen(problem, picked, lambda key: _input(problem, key))
-
-
-def chosen_outcomes(problem: Problem, picked: Picked) -> dict[str, Selection]:
-    """Variables by key.
-
-    Raises
-    ------
-    DataError
-        If the model has no such variable, or the data have no such label.
-    """
-    return _chosen(problem, picked, lambda key: variable(problem, key))
+    inputs = _chosen(problem, parameters, lambda key: _input(problem, key))
+    shown = _chosen(problem, outcomes, lambda key: variable(problem, key))
+    for name, times in Counter([*taken, *inputs, *shown]).items():
+        if times > 1:
+            raise DataError(
+                f"'{name}' would name two of the function's inputs and outputs ({', '.join([*taken, *inputs, *shown])}); "
+                "leave one of them out, or describe the quantity in other words in the model"
+            )
+    return inputs, shown
 
 
 def _chosen(problem: Problem, picked: Picked, find: Callable[[str], Declaration]) -> dict[str, Selection]:
@@ -84,6 +94,8 @@ def _chosen(problem: Problem, picked: Picked, find: Callable[[str], Declaration]
         raise DataError(
             f"keys come in a list: ['{picked}'], or in a dict with labels: {{'{picked}': {{...}}}}"
         )
+    if len(set(picked)) < len(picked):
+        raise DataError(f"a key stands twice in {list(picked)}")
     table = picked if isinstance(picked, Mapping) else dict.fromkeys(picked)
     return {key: _select(problem, find(key), where or {}) for key, where in table.items()}
 

@@ -137,6 +137,8 @@ def test_a_part_is_what_bind_takes(trade):
         ({"tariff": {"importer": "UAS"}}, ["wage"], r"'tariff': 'UAS' is not a importer of the data .* Did you mean 'USA'\?"),
         ({"tariff": {"importer": ["USA", "USA"]}}, ["wage"], "'tariff' along 'importer': give one label or more, none of them twice"),
         ({"tariff": "USA"}, ["wage"], r"the part of 'tariff' must be a dict \{dim: label or labels\}, not 'USA'"),
+        (["tariff", "tariff"], ["wage"], r"a key stands twice in \['tariff', 'tariff'\]"),
+        (["expenditure"], ["expenditure"], r"'expenditure' would name two of the function's inputs and outputs \(.*expenditure, expenditure\); leave one"),
         (["tariff"], {"wage": {"region": []}}, "'wage' along 'region': give one label or more"),
     ],
 )  # fmt: skip

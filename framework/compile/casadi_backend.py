@@ -19,7 +19,7 @@ from scipy.sparse import csc_matrix
 
 from framework.compile.ir import Node, needed
 from framework.compile.numpy_backend import Program
-from framework.selection import Picked, Selection, chosen_inputs, chosen_outcomes
+from framework.selection import Picked, Selection, pick
 
 if TYPE_CHECKING:
     from framework.solve.problem import Problem
@@ -81,7 +81,7 @@ def casadi_function(problem: Problem, parameters: Picked = (), outcomes: Picked 
     Raises
     ------
     DataError
-        If the model reads no input, or has no variable, of a given key, or the data have no such label.
+        If the model reads no input, or has no variable, of a given key, the data have no such label, or two have one name.
 
     Notes
     -----
@@ -99,7 +99,7 @@ def casadi_function(problem: Problem, parameters: Picked = (), outcomes: Picked 
     CasADi differentiates ``equilibrium`` by the implicit function theorem, so it can stand inside an optimisation.
     """
     system = problem.system
-    held, reported = chosen_inputs(problem, parameters), chosen_outcomes(problem, outcomes)
+    held, reported = pick(problem, parameters, outcomes, ("u", "residual"))
     residuals = [group.residual for group in system.groups]
     values = {key: system.outcomes[s.symbol] for key, s in reported.items()}
     u = ca.MX.sym("u", problem.size)

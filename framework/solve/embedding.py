@@ -34,7 +34,7 @@ from framework.compile.derivatives import OUTCOME, RESIDUAL, Kept
 from framework.compile.ir import Node, Time
 from framework.compile.pattern import block, ties
 from framework.errors import DataError
-from framework.selection import Picked, Selection, chosen_inputs, chosen_outcomes
+from framework.selection import Picked, Selection, pick
 from framework.solve.cores import tape_of
 from framework.solve.implicit import Linearised
 from framework.symbols import Kind
@@ -65,7 +65,7 @@ def casadi_callback(problem: Problem, parameters: Picked = (), outcomes: Picked 
     Raises
     ------
     DataError
-        If the model reads no input, or has no variable, of a given key, or the data have no such label.
+        If the model reads no input, or has no variable, of a given key, the data have no such label, or two have one name.
     CompilerError
         If the problem was bound with ``backend="c"`` and the compiler fails.
 
@@ -75,7 +75,7 @@ def casadi_callback(problem: Problem, parameters: Picked = (), outcomes: Picked 
     ``casadi.jacobian(f(u), u)``, which builds it from products with coloured directions.
     Values given to a parameter are not checked: neither their domain nor the stability of loops.
     """
-    smooth = _Core(problem, chosen_inputs(problem, parameters), chosen_outcomes(problem, outcomes))
+    smooth = _Core(problem, *pick(problem, parameters, outcomes, ("u", "residual")))
     return as_casadi(ca.Function.fix_name(problem.system.model.name), smooth)
 
 
@@ -98,7 +98,7 @@ def casadi_equilibrium(problem: Problem, parameters: Picked, outcomes: Picked) -
     Raises
     ------
     DataError
-        If the model reads no input, or has no variable, of a given key, or the data have no such label.
+        If the model reads no input, or has no variable, of a given key, the data have no such label, or two have one name.
 
     Notes
     -----
@@ -110,7 +110,7 @@ def casadi_equilibrium(problem: Problem, parameters: Picked, outcomes: Picked) -
     >>> welfare = problem.casadi_equilibrium(  # doctest: +SKIP
     ...     {"tariff": {"importer": "USA"}}, {"real_consumption": {"region": "USA"}})
     """
-    held, shown = chosen_inputs(problem, parameters), chosen_outcomes(problem, outcomes)
+    held, shown = pick(problem, parameters, outcomes)
     if not held or not shown:
         raise DataError("an equilibrium as a function needs at least one parameter and one outcome")
     return as_casadi(
