@@ -248,20 +248,14 @@ def test_an_equation_with_a_log_of_something_unobserved_is_refused():
 def forgetting(revenue: str) -> Model:
     """The model whose income lacks the terms that contain a symbol."""
     model = rare_earths()
-    accounts = model.blocks["accounts"]
+    (income,) = model.blocks["income"]
 
     def builder(m: Model) -> None:
-        for eq in accounts:
-            if not eq.defines:
-                m.equate(eq.name, eq.lhs, eq.rhs)
-            elif symbol_name(eq.lhs) == "I":
-                kept = [t for t in eq.rhs.args if revenue not in map(symbol_name, declared_atoms(t))]
-                assert len(kept) == len(eq.rhs.args) - 1
-                m.define(eq.lhs, sp.Add(*kept))
-            else:
-                m.define(eq.lhs, eq.rhs)
+        kept = [t for t in income.rhs.args if revenue not in map(symbol_name, declared_atoms(t))]
+        assert len(kept) == len(income.rhs.args) - 1
+        m.define(income.lhs, sp.Add(*kept))
 
-    return model.replace("accounts", builder)
+    return model.replace("income", builder)
 
 
 @cache
@@ -269,7 +263,7 @@ def faulty(revenue: str):
     return compile_model(hat(forgetting(revenue)))
 
 
-MISSING = "is missing from 'final expenditure' in block 'accounts'"
+MISSING = "is missing from 'final expenditure' in block 'income'"
 FORGOTTEN = pytest.mark.parametrize(
     ("revenue", "shock", "least"),
     [("T_M", {"tariff": 0.2, "export_tax": 0.1}, 1e-3), ("T_R", {"export_tax": 0.5, "tariff": 0.1}, 1e-4)],
