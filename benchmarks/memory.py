@@ -2,8 +2,7 @@
 
 All arrays of the framework, those that generated C works on included, are allocated by numpy, which reports them to
 `tracemalloc`: its peak counts every array that was alive at once, also one that the operating system has not been asked for again.
-What is
-not counted are buffers inside BLAS, which do not grow with the economy.
+Buffers inside BLAS, which do not grow with the economy, are not counted.
 """
 
 from __future__ import annotations

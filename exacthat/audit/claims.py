@@ -14,7 +14,7 @@ from typing import cast
 import numpy as np
 import xarray as xr
 
-from exacthat.audit.cases import EXOGENOUS, EXPORTER, Case
+from exacthat.audit.cases import EXOGENOUS, Case
 
 UNMOVED = 1e-9
 """A margin below this, in logs, is no sign: solutions are certified to about a tenth of it."""
@@ -185,12 +185,6 @@ def _cushioned(case: Case) -> Cells | None:
     if before <= UNMOVED:
         return None  # nobody loses, so there is nothing to cushion
     return Cells(np.array([1 - after / before]), np.array([_mean_epsilon(case)]), np.array([after / before]))
-
-
-def own_use(data: xr.Dataset) -> float:
-    """Share of the exporter in the world's use of rare earths, at the baseline."""
-    cost = data["ree_share"] * data["value_added_share"] * data["gross_output"]
-    return float(cost.sel(region=EXPORTER).sum() / cost.sum())
 
 
 def _spike(case: Case) -> Cells | None:
