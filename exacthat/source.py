@@ -39,11 +39,17 @@ def block_source(model: Model, block: str, about: str) -> str:
     own = model.declared_in(block)
     names = {d.symbol for d in own}
     equations = [_apart(eq, model) for eq in model.blocks[block]]
-    stated = {  # theorems and units are dropped with the symbols they are about
-        "identity": [_apart(pair, model) for pair in _about(model.identities, names)],
-        "normalise": [_apart(pair, model) for pair in _about(model.normalisations, names)],
+    stated = {  # theorems and units are dropped with their block, and with the symbols they are about
+        "identity": [_apart(pair, model) for pair in _stated(model, block, model.identities, names)],
+        "normalise": [_apart(pair, model) for pair in _stated(model, block, model.normalisations, names)],
     }
     relations = [*equations, *stated["identity"], *stated["normalise"]]
+    rule = model.numeraire_rule
+    if rule and model.stated_in(block, (rule.expr, rule.value)):
+        relations.append(numeraire := _apart(Equation("", "", rule.expr, rule.value, False), model))
+        unit = [f'm.numeraire({typed(numeraire.lhs)}, {typed(numeraire.rhs)}, redundant="{rule.redundant}")']
+    else:
+        unit = []
     sides = [side for relation in relations for side in (relation.lhs, relation.rhs)]
     indices = dict.fromkeys(
         i for r in relations for i in [*r.indices, *bound_indices(r.lhs), *bound_indices(r.rhs)]
@@ -58,15 +64,19 @@ def block_source(model: Model, block: str, about: str) -> str:
         *map(_declaration, own),
         *(_statement(eq, model) for eq in equations),
         *(f"m.{what}({typed(r.lhs)}, {typed(r.rhs)})" for what, found in stated.items() for r in found),
+        *unit,
         *([_adjustment(model.adjustments[block])] if block in model.adjustments else []),
     ]
     body = textwrap.indent("\n".join(map(_wrapped, lines)), "    ")
     return f"def {function_name(block)}(m: Model) -> None:\n{body}\n"
 
 
-def _about(pairs: Iterable[tuple[sp.Expr, sp.Expr]], names: set[str]) -> list[Equation]:
-    """The relations in which one of these symbols stands."""
-    found = [p for p in pairs if names & {symbol_name(a) for side in p for a in declared_atoms(side)}]
+def _stated(
+    model: Model, block: str, pairs: Sequence[tuple[sp.Expr, sp.Expr]], names: set[str]
+) -> list[Equation]:
+    """The relations that a block states, or in which one of these symbols stands."""
+    own = model.stated_in(block, *pairs)
+    found = [p for p in pairs if p in own or names & {symbol_name(a) for x in p for a in declared_atoms(x)}]
     return [Equation("", "", lhs, rhs, False) for lhs, rhs in found]
 
 

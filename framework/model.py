@@ -60,7 +60,7 @@ class Model:
     _block: str = "model"
     _declared_in: dict[str, str] = field(default_factory=dict)
     _freed_in: dict[str, str] = field(default_factory=dict)
-    _normalised_in: list[str] = field(default_factory=list)
+    _stated_in: dict[tuple[sp.Expr, sp.Expr], str] = field(default_factory=dict)
 
     # ---- declaring -------------------------------------------------------------------------------
 
@@ -230,22 +230,24 @@ class Model:
         self.equations.append(equation)
 
     def identity(self, lhs: sp.Expr, rhs: sp.Expr) -> None:
-        """State a theorem of the model, used only to recognise baseline shares and checked numerically."""
+        """State a theorem, used to recognise baseline shares and checked numerically; it goes with its block."""
         lhs, rhs = sp.sympify(lhs), sp.sympify(rhs)
         check_equation(lhs, rhs, "==", "identity", self.symbols)
         self.identities.append((lhs, rhs))
+        self._stated_in[lhs, rhs] = self._block
 
     def normalise(self, expr: sp.Expr, value: sp.Expr | float = 1) -> None:
         """Fix a unit: the expression has this value at the baseline."""
         check_equation(sp.sympify(expr), sp.sympify(value), "==", "normalisation", self.symbols)
         self.normalisations.append((sp.sympify(expr), sp.sympify(value)))
-        self._normalised_in.append(self._block)
+        self._stated_in[self.normalisations[-1]] = self._block
 
     def numeraire(self, expr: sp.Expr, value: sp.Expr | float = 1, *, redundant: str) -> None:
         """Hold `expr` at `value`, and name the equation of which one element is redundant by Walras' law."""
         expr, value = sp.sympify(expr), sp.sympify(value)
         check_numeraire(expr, value, self.symbols)
         self.numeraire_rule = Numeraire(expr, value, redundant)
+        self._stated_in[expr, value] = self._block
 
     def adjust(self, what: str, shifters: dict[str, str], fix: str = "") -> None:
         """Declare, in the current block, variables by whose adjustment an equilibrium must be stable. See `Adjustment`.
@@ -379,24 +381,31 @@ class Model:
         self.adjustments.pop(block, None)
         for symbol in [d.symbol for d in self.declared_in(block)]:
             del self.symbols[symbol], self._declared_in[symbol]
-        # What was said of symbols that are gone, and the units that the block chose.
-        self.identities = [pair for pair in self.identities if _symbols_of(*pair) <= self.symbols.keys()]
-        units = zip(self.normalisations, self._normalised_in, strict=True)
-        kept = [(p, b) for p, b in units if b != block and _symbols_of(*p) <= self.symbols.keys()]
-        self.normalisations, self._normalised_in = [p for p, _ in kept], [b for _, b in kept]
+        # Theorems and units that the block states, and those of symbols that are gone.
+        for relations in (self.identities, self.normalisations):
+            gone = [
+                p
+                for p in relations
+                if self._stated_in[p] == block or not _symbols_of(*p) <= self.symbols.keys()
+            ]
+            relations[:] = [p for p in relations if p not in gone]
         yield
         self.equations.sort(key=lambda e: order.index(e.block))
+
+    def stated_in(self, block: str, *relations: tuple[sp.Expr, sp.Expr]) -> list[tuple[sp.Expr, sp.Expr]]:
+        """Those of some theorems, units or numeraires that a block states."""
+        return [p for p in relations if self._stated_in.get(p) == block]
 
     def copy(self) -> Model:
         """Return an independent copy; expressions are shared, since they never change."""
         out = copy.copy(self)
         mappings = (
             "sets", "symbols", "closures", "swaps", "variant_builders", "dependents", "compared",
-            "adjustments", "chosen", "_declared_in", "_freed_in",
+            "adjustments", "chosen", "_declared_in", "_freed_in", "_stated_in",
         )  # fmt: skip
         for attr in mappings:
             setattr(out, attr, dict(getattr(self, attr)))
-        for attr in ("equations", "identities", "normalisations", "_normalised_in"):
+        for attr in ("equations", "identities", "normalisations"):
             setattr(out, attr, list(getattr(self, attr)))
         return out
 

@@ -27,6 +27,8 @@ def with_income(income: Callable) -> Model:
                 m.define(eq.lhs, income(m, eq.rhs))
             else:
                 m.define(eq.lhs, eq.rhs)
+        for relation in model.identities:
+            m.identity(*relation)
 
     return model.replace("accounts", builder)
 
