@@ -7,12 +7,10 @@ against the model and returns the cases to solve. Values are numbers and labels;
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import json
-import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -29,14 +27,13 @@ from pydantic import (
     ValidationError,
 )
 
+from exacthat.scenario_errors import SHOCK, TOP_LEVEL, form_message, line_of
 from framework.errors import ScenarioError, did_you_mean
 from framework.symbols import Declaration, Kind
 
 if TYPE_CHECKING:
     from framework import Model
 
-SHOCK = "--shock"
-"""Source of a study that the command line makes of its own option."""
 
 Number: TypeAlias = Annotated[StrictFloat, Field(allow_inf_nan=False)] | StrictInt
 Table: TypeAlias = dict[str, Number | dict[str, Number | dict[str, Number]]]
@@ -127,7 +124,7 @@ class Study(BaseModel):
         """Return the place of a key in words: ``study.toml, line 12, [[scenario]] "tax"``."""
         if self.source == SHOCK:
             return SHOCK
-        line = _line_of(self.text, key, section, number)
+        line = line_of(self.text, key, section, number)
         place = f"{self.source}, line {line}" if line else self.source
         if section == "scenario":
             return f'{place}, [[scenario]] "{self.scenario[number].name}"'
@@ -254,7 +251,7 @@ def parse_study(text: str, source: str) -> Study:
     try:
         study = Study.model_validate(content)
     except ValidationError as error:
-        raise ScenarioError(_form_message(error, content, text, source)) from None
+        raise ScenarioError(form_message(error, content, text, source)) from None
     study._source, study._text = source, text
     names = [s.name.casefold() for s in study.scenario]
     for number, name in enumerate(names):
@@ -284,9 +281,6 @@ def plan(study: Study, model: Model) -> list[Case]:
             settings = _settings(study, number, model.choose(**choice))
             cases.append(Case(scenario.name, variant, *settings, choice))
     return cases
-
-
-TOP_LEVEL = "A scenario file has: model, data, estimates, inventories, the model's variant groups, [parameters], [[scenario]]."
 
 
 def _chosen_variants(study: Study, model: Model) -> dict[str, list[str]]:
@@ -395,71 +389,3 @@ def _variant_in_words(model: Model) -> str:
 def exogenous_symbols(model: Model) -> dict[str, Declaration]:
     """Quantities that a scenario may set, by key."""
     return {d.key: d for d in model.symbols.values() if d.kind is Kind.EXOGENOUS}
-
-
-def _form_message(error: ValidationError, content: Mapping[str, Any], text: str, source: str) -> str:
-    """One sentence for the first violation that the schema found."""
-    first = error.errors()[0]
-    location = [part for part in first["loc"] if isinstance(part, int) or part in _keys(content)]
-    section, number, key = "", 0, str(location[-1]) if location else "scenario"
-    if location[:1] == ["scenario"] and len(location) > 1 and isinstance(location[1], int):
-        section, number = "scenario", location[1]
-        key = str(location[2]) if len(location) > 2 else "name"
-    elif location[:1] == ["parameters"] and len(location) > 1:
-        section, key = "parameters", str(location[1])
-    line = _line_of(text, key, section, number)
-    place = source + (f", line {line}" if line and source != SHOCK else "")
-    if section and source != SHOCK:
-        place += f", [[scenario]] number {number + 1}" if section == "scenario" else f", [{section}]"
-    return f"{place}: {_advice(first, section, key)}"
-
-
-def _advice(violation: Mapping[str, Any], section: str, key: str) -> str:
-    """Say what is wrong with a value and how to write it."""
-    missing = violation["type"] == "missing"
-    if missing and section == "scenario":
-        return 'the scenario has no name; write name = "...".'
-    if missing:
-        field = violation["loc"][-1]
-        near = [k for k in difflib.get_close_matches(field, list(violation["input"])) if k != field]
-        if near:
-            return f"'{field}' is missing; '{near[0]}' is unknown: is it meant?"
-        fix = 'a line model = "..."' if field == "model" else "at least one [[scenario]] table"
-        return f"'{field}' is missing; add {fix}."
-    if section == "scenario" and key == "name":
-        return f"name = {violation['input']!r} is not a name; use letters, digits, spaces and . + - _."
-    if section == "scenario":
-        return f"'{key}' takes a finite number, a label in quotes, or a table of numbers by label."
-    if section == "parameters" or key == "parameters":
-        return f"'{key}' takes a finite number, a table of numbers by label, or a name in quotes."
-    if key == "scenario":
-        return "'scenario' takes at least one table; write [[scenario]] and below it name = \"...\"."
-    if key == "inventories":
-        return f'\'inventories\' is {violation["input"]!r}; it is one of "keep", "in-deficit", "clip".'
-    if key in {"model", "data", "estimates"}:
-        return f"'{key}' takes one text in quotes."
-    return f"'{key}' is not a variant group with a list of names in quotes. {TOP_LEVEL}"
-
-
-def _keys(content: Any) -> set[str]:
-    """Every key of nested tables."""
-    if isinstance(content, Mapping):
-        return set(content).union(*(_keys(v) for v in content.values()))
-    return set().union(*(_keys(v) for v in content)) if isinstance(content, list) else set()
-
-
-def _line_of(text: str, key: str, section: str = "", number: int = 0) -> int | None:
-    """Line on which a key is set in the given section (`number` counts ``[[section]]`` tables from 0)."""
-    wanted = re.compile(rf"""\s*["']?{re.escape(key)}["']?\s*[.=]""")
-    current, seen, header_line = "", -1, None
-    for line_number, line in enumerate(text.splitlines(), start=1):
-        header = re.match(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(#.*)?$", line)
-        if header:
-            current = header[1]
-            seen += current == section
-            here = current.split(".")[0] == section and (section != "scenario" or seen == number)
-            if here and (header_line is None or current == f"{section}.{key}"):
-                header_line = line_number
-        elif current == section and (section != "scenario" or seen == number) and wanted.match(line):
-            return line_number
-    return header_line

@@ -15,7 +15,7 @@ from framework.equation import Adjustment, Equation, Numeraire
 from framework.errors import ModelError, did_you_mean
 from framework.printing import Place, show, typed
 from framework.sets import Element, Set, is_index
-from framework.symbols import Declaration, Kind, declared_atoms, subscripts, symbol_name
+from framework.symbols import Declaration, Kind, subscripts, symbol_name, symbols_of
 from framework.validate import a_kind, check_equation, check_numeraire, swappable
 
 Builder = Callable[["Model"], None]
@@ -383,12 +383,8 @@ class Model:
             del self.symbols[symbol], self._declared_in[symbol]
         # Theorems and units that the block states, and those of symbols that are gone.
         for relations in (self.identities, self.normalisations):
-            gone = [
-                p
-                for p in relations
-                if self._stated_in[p] == block or not _symbols_of(*p) <= self.symbols.keys()
-            ]
-            relations[:] = [p for p in relations if p not in gone]
+            own = self.stated_in(block, *relations)
+            relations[:] = [p for p in relations if p not in own and symbols_of(*p) <= self.symbols.keys()]
         yield
         self.equations.sort(key=lambda e: order.index(e.block))
 
@@ -451,7 +447,3 @@ class Model:
         from framework.tables import model_table
 
         return model_table(self)
-
-
-def _symbols_of(*exprs: sp.Expr) -> set[str]:
-    return {symbol_name(a) for expr in exprs for a in declared_atoms(expr)}

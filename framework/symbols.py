@@ -123,6 +123,11 @@ def declared_atoms(expr: sp.Basic) -> set[sp.Expr]:
     return set().union(*(declared_atoms(a) for a in expr.args)) if expr.args else set()
 
 
+def symbols_of(*exprs: sp.Expr) -> set[str]:
+    """Names of the declared symbols of some expressions."""
+    return {symbol_name(a) for expr in exprs for a in declared_atoms(expr)}
+
+
 class base(sp.Function):
     """``base(e)``: the expression `e` at the baseline equilibrium."""
 
