@@ -151,6 +151,12 @@ def baseline_from_flows(
         raise DataError(
             f"'flows' is negative at {_first(data.flows < 0)}; every value must be zero or positive"
         )
+    own = (data.importer == data.exporter) & (data.tariff != 0)
+    if own.any():
+        raise DataError(
+            f"'tariff' is not zero within a region, at {_first(own.transpose(*data.tariff.dims))}; set it to zero there, and see "
+            "that importer and exporter have not changed places"
+        )
     spent = as_region((data.flows * (1 + data.tariff)).sum("exporter"), "importer").transpose(*_CELL)
     made = as_region(data.flows.sum("importer"), "exporter").transpose(*_CELL)
     total = spent.rename(region="importer")

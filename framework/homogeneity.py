@@ -186,14 +186,23 @@ class _System:
         return self._draws[name]
 
     def _complete(self, factors: dict) -> None:
-        """Let the exponents of a Cobb-Douglas nest, which are parameters, sum to one; note that they must."""
-        products = [
-            terms(f.function) for f, outer in factors.items() if isinstance(f, sp.Product) and outer == 1
-        ]
-        inside = [e for found in products if len(found) == 1 for e in found[0].factors.values()]
-        if not any(map(_is_share, inside)):
-            return
-        names = list(dict.fromkeys(symbol_name(e) for e in [*factors.values(), *inside] if _is_share(e)))
+        """Let the exponents of Cobb-Douglas nests, which are parameters, sum to one; note that they must.
+
+        Factors beside a product are of its nest, unless the product has a power of its own, as where one divides by a
+        price index.
+        """
+        products = [(f, outer == 1) for f, outer in factors.items() if isinstance(f, sp.Product)]
+        found = [(terms(f.function), beside) for f, beside in products]
+        inside = [([e for e in t[0].factors.values()], beside) for t, beside in found if len(t) == 1]
+        joint = [e for exponents, beside in inside if beside for e in exponents]
+        if any(map(_is_share, joint)):
+            self._sum_to_one([*factors.values(), *joint])
+        for exponents, beside in inside:
+            if not beside and any(map(_is_share, exponents)):
+                self._sum_to_one(exponents)
+
+    def _sum_to_one(self, exponents: list[sp.Expr]) -> None:
+        names = list(dict.fromkeys(symbol_name(e) for e in exponents if _is_share(e)))
         new = [n for n in names if n not in self._draws]
         for n in new[:-1]:
             self._draws[n] = self._draw(n) / 50

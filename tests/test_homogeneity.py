@@ -81,3 +81,21 @@ def test_degrees_other_than_one() -> None:
     m.define(z, x + y ** (1 / 2))
     (scaling,) = homogeneity(m).scalings
     assert scaling == {"x": 1, "y": 2, "z": 1}
+
+
+def test_one_may_divide_by_a_price_index_in_line():
+    """Hours that follow the real wage: the price index, written out, scales with prices."""
+    from sympy import Product
+
+    m = Model("hours", "Labour supply")
+    region, sector = m.set("region"), m.set("sector")
+    (i,), (s,) = region.indices("i"), sector.indices("s")
+    w, H = m.variable("w", [region], "wage"), m.variable("H", [region], "hours")
+    P = m.variable("P", [region, sector], "price")
+    alpha, kappa = m.parameter("alpha", [region, sector], "share"), m.parameter("kappa", [], "elasticity")
+    z = m.exogenous("z", [region, sector], "productivity")
+    m.define(H[i], (w[i] / Product(P[i, s] ** alpha[i, s], s)) ** kappa)
+    m.define(P[i, s], w[i] / z[i, s])
+    (scaling,) = homogeneity(m).scalings
+    assert scaling == {"w": 1, "P": 1}
+    assert homogeneity(m).conditions == ["'share' sum to 1"]

@@ -100,6 +100,7 @@ def test_industries_without_output_have_no_cost_shares():
     [
         (lambda f, d: (f, d.drop_vars("input_share")), "have no 'input_share' with dims .region, input_sector, sector."),
         (lambda f, d: (f.rename(exporter="origin"), d), r"'flows' has dims .*; it needs \(importer, exporter, sector\)"),
+        (lambda f, d: (f, d.assign(tariff=d.tariff + 0.05)), "'tariff' is not zero within a region, at importer 'CHN', exporter 'CHN'"),
         (lambda f, d: (-f, d), "'flows' is negative at importer 'CHN', exporter 'CHN', sector 'S001'"),
         (lambda f, d: (f, d.assign(tariff=d.tariff * np.nan)), "'tariff' is not a finite number at importer 'CHN'"),
         (lambda f, d: (f, d.assign(value_added_share=1.1 * d.value_added_share)), "'value_added_share' \\+ 'input_share' sums to one"),
