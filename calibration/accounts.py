@@ -151,12 +151,7 @@ def baseline_from_flows(
         raise DataError(
             f"'flows' is negative at {_first(data.flows < 0)}; every value must be zero or positive"
         )
-    own = (data.importer == data.exporter) & (data.tariff != 0)
-    if own.any():
-        raise DataError(
-            f"'tariff' is not zero within a region, at {_first(own.transpose(*data.tariff.dims))}; set it to zero there, and see "
-            "that importer and exporter have not changed places"
-        )
+    _refuse_own_tariffs(data.tariff)
     spent = as_region((data.flows * (1 + data.tariff)).sum("exporter"), "importer").transpose(*_CELL)
     made = as_region(data.flows.sum("importer"), "exporter").transpose(*_CELL)
     total = spent.rename(region="importer")
@@ -223,6 +218,15 @@ def _complete(data: xr.Dataset, needed: tuple[str, ...]) -> xr.Dataset:
         if bad.any():
             raise DataError(f"'{key}' is not a finite number at {_first(bad)}; fill the cell")
     return data
+
+
+def _refuse_own_tariffs(tariff: xr.DataArray) -> None:
+    own = (tariff.importer == tariff.exporter) & (tariff != 0)
+    if own.any():
+        raise DataError(
+            f"'tariff' is not zero within a region, at {_first(own.transpose(*tariff.dims))}; set it to zero there, and see "
+            "that importer and exporter have not changed places"
+        )
 
 
 def _first(bad: xr.DataArray) -> str:

@@ -45,8 +45,10 @@ class Difference:
     def to_text(self) -> str:
         """Lines of `a` marked with -, of `b` with +, by block; symbols with what they are."""
         if not self:
-            return f"{_title(self.a)} and {_title(self.b)} have the same equations and symbols"
-        lines = [f"- {_title(self.a)}", f"+ {_title(self.b)}"]
+            return (
+                f"{_title(self.a, self.b)} and {_title(self.b, self.a)} have the same equations and symbols"
+            )
+        lines = [f"- {_title(self.a, self.b)}", f"+ {_title(self.b, self.a)}"]
         for block, pairs in self.equations.items():
             lines += ["", f"[{block}]"]
             for old, new in pairs:
@@ -72,10 +74,10 @@ class Difference:
         """The equations that differ, one display a block and a model."""
         shown = []
         for block, pairs in self.equations.items():
-            for model, position in ((self.a, 0), (self.b, 1)):
+            for model, other, position in ((self.a, self.b, 0), (self.b, self.a, 1)):
                 found = [pair[position] for pair in pairs]
                 rows = [equation_to_latex(eq, model) for eq in found if eq is not None]
-                shown += [display(f"{block}: {_title(model)}", rows)] if rows else []
+                shown += [display(f"{block}: {_title(model, other)}", rows)] if rows else []
         return "\n\n".join(shown) + "\n" if shown else ""
 
 
@@ -117,8 +119,10 @@ def _verb(old: Equation | None, new: Equation | None) -> str:
     return "added" if old is None else "removed" if new is None else "changed"
 
 
-def _title(model: Model) -> str:
-    chosen = ", ".join(f"{group}: {name}" for group, name in model.chosen.items())
+def _title(model: Model, other: Model) -> str:
+    """The name of a model, with the variants in which it differs from the other one."""
+    here = {g: v for g, v in model.chosen.items() if other.chosen.get(g) != v}
+    chosen = ", ".join(f"{group}: {name}" for group, name in here.items())
     return f"{model.name} ({chosen})" if chosen else model.name
 
 
@@ -240,4 +244,4 @@ def nests(
         raise DataError(f"models '{a.name}' and '{b.name}' have no outcome in common")
     gaps = {k: float((abs(left[k] - right[k]) / np.maximum(1.0, abs(right[k]))).max()) for k in common}
     only = [[str(k) for k in one if k not in other] for one, other in ((left, right), (right, left))]
-    return Nesting(_title(a), _title(b), point, gaps, only[0], only[1], tolerance)
+    return Nesting(_title(a, b), _title(b, a), point, gaps, only[0], only[1], tolerance)

@@ -87,8 +87,8 @@ def _solution(model: str, shocks: list[str], data: str | None, variants: list[st
     from exacthat.scenario import shock_study
 
     chosen = choose(load_model(model), variants)  # an unknown name is the first thing to hear about
-    outcome = solve_study(shock_study(model, shocks), data=data)
-    (case,) = (c for c in outcome.cases if c.variant == chosen.chosen)
+    outcome = solve_study(shock_study(model, shocks).with_choices(variants, []), data=data)
+    (case,) = (c for c in outcome.cases if c.variant.items() <= chosen.chosen.items())
     return outcome.solutions[case.label]
 
 
