@@ -1,13 +1,16 @@
 """The audit of the slides' statements agrees with what is derived in docs/rare_earths_model.md sections 5 and 12."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from exacthat.audit import Economy, as_frame, as_json, audit, cushion_figure, economies_of, remarks
-from exacthat.audit.cases import INSTRUMENTS, technologies
+from exacthat.audit import cases as cases_module
+from exacthat.audit.cases import INSTRUMENTS, Unsolved, solved, technologies
+from exacthat.audit.claims import UNMOVED, _cushioned, _factor_cost, _technology_effect
 from exacthat.audit.run import FAILS, HOLDS, HOLDS_WHEN, _verdict
 from exacthat.cli import app
 from framework import ScenarioError
@@ -110,7 +113,11 @@ def test_the_command_writes_what_it_found(tmp_path):
 
 
 def test_table_figure_and_json_say_the_same(findings):
-    frame, written = as_frame(findings), as_json(findings)["claims"]
+    whole = as_json(findings, economies_of("rare-earths", None, 1, seed=3))
+    frame, written = as_frame(findings), whole["claims"]
+    assert [e["origin"] for e in whole["economies"]] == ["WIOD 2009", "complements", "substitutes"]
+    assert "seed 3" in whole["economies"][1]["title"]
+    assert whole["instruments"]["quota"] == {"ree_export_ratio": 0.6}
     assert list(frame["verdict"]) == [c["verdict"] for c in written]
     assert list(frame["holds"]) == [
         sum(o["holds"] for o in c["evidence"]["by_origin"].values()) for c in written
@@ -128,3 +135,51 @@ def test_bad_input():
     result = CliRunner().invoke(app, ["audit", "rare-earths", "--economies", "0", "--data", "nowhere.nc"])
     assert result.exit_code == 1
     assert "nowhere.nc" in result.stderr
+
+
+@pytest.fixture(scope="module")
+def cases():
+    """WIOD 2009 under every instrument with every technology."""
+    return list(solved(economies_of("rare-earths", None, 0, seed=0), iter))
+
+
+def test_losses_closer_than_solutions_are_certified_to_are_no_sign(cases):
+    case = cases[0]
+    nearly = case.changes.assign(real_consumption=case.exogenous["real_consumption"] + 1e-10)
+    found = _cushioned(replace(case, technology="any", changes=nearly))
+    assert 0 < found.margin[0] < UNMOVED
+    assert found.figure[0] < 1 - 1e-6
+
+
+def test_costs_split_into_factor_prices_and_technology(cases):
+    for case in cases:
+        whole = np.log(case.changes["value_added_cost"])
+        parts = _factor_cost(case) + _technology_effect(case, labour_varieties=True)
+        np.testing.assert_allclose(parts.transpose(*whole.dims), whole, atol=1e-12)
+
+
+def test_the_exporter_is_the_one_of_the_data(cases):
+    data = cases[0].data.assign_attrs(ree_exporter="USA")
+    abroad = replace(cases[0], data=data).abroad
+    assert "CHN" in abroad
+    assert "USA" not in abroad
+
+
+def test_without_exogenous_technology_there_is_no_comparison_and_it_is_said(monkeypatch):
+    tried = economies_of("rare-earths", None, 0, seed=0)
+    whole = cases_module._solve
+
+    def fails(economy, technology, instrument, *rest):
+        lost = technology == "exogenous" and instrument == "quota"
+        return (
+            Unsolved(economy, technology, instrument, "x")
+            if lost
+            else whole(economy, technology, instrument, *rest)
+        )
+
+    monkeypatch.setattr(cases_module, "_solve", fails)
+    found = list(solved(tried, iter))
+    assert {c.instrument for c in found if not isinstance(c, Unsolved)} == {"tax", "price"}
+    reasons = {c.technology: c.why for c in found if isinstance(c, Unsolved)}
+    rest = dict.fromkeys(technologies()[1:], "exogenous technology has no solution")
+    assert reasons == {"exogenous": "x"} | rest

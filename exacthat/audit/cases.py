@@ -17,7 +17,6 @@ from models import rare_earths
 
 AUDITED = "rare-earths"
 EXOGENOUS = "exogenous"
-EXPORTER = "CHN"
 #: Instrument -> what it frees and fixes, and the shock: as in docs/rare_earths.md.
 INSTRUMENTS: dict[str, tuple[dict[str, str], dict[str, float]]] = {
     "tax": ({}, {"export_tax": 1.0}),
@@ -55,9 +54,14 @@ class Case:
     exogenous: xr.Dataset
 
     @property
+    def exporter(self) -> str:
+        """The region that taxes REE exports, as the model reads it from the data."""
+        return self.data.attrs.get("ree_exporter", rare_earths().elements["ree_exporter"])
+
+    @property
     def abroad(self) -> list[str]:
         """Regions other than the exporter."""
-        return [r for r in self.data["region"].values if r != EXPORTER]
+        return [r for r in self.data["region"].values if r != self.exporter]
 
     @property
     def using(self) -> list[str]:
@@ -131,7 +135,9 @@ def solved(
                     yield found
                     continue
                 fixed = found if technology == EXOGENOUS else fixed
-                if fixed is not None:
+                if fixed is None:
+                    yield Unsolved(economy, technology, instrument, "exogenous technology has no solution")
+                else:
                     yield Case(economy, technology, instrument, data, found, fixed)
 
 

@@ -114,14 +114,15 @@ def _factor_cost(case: Case) -> xr.DataArray:
 
 
 def _technology_effect(case: Case, *, labour_varieties: bool) -> xr.DataArray:
-    """What the change of technology does to the log cost of value added at the new factor prices."""
+    """What the change of technology does to the log cost of value added at the new factor prices.
+
+    Without labour varieties A_R/A_L moves and A_L stands still.
+    """
     q, w = _log(case.changes["ree_price"]), _log(case.changes["wage"])
     phi = case.data["variety_productivity"]
-    a_ree, a_labour = (_log(case.changes[k]) for k in ("ree_varieties", "labour_varieties"))
-    if labour_varieties:
-        return _nest(case, q - phi * a_ree, w - phi * a_labour) - _nest(case, q, w)
-    bias = _log(case.changes["innovation_bias"])  # A_R/A_L moves, A_L stands still
-    return _nest(case, q - phi * bias, w + 0 * bias) - _nest(case, q, w)
+    bias = _log(case.changes["innovation_bias"])
+    a_labour = _log(case.changes["labour_varieties"]) if labour_varieties else 0 * bias
+    return _nest(case, q - phi * (bias + a_labour), w - phi * a_labour) - _factor_cost(case)
 
 
 def _technology_lowers_cost(*, labour_varieties: bool) -> Callable[[Case], Cells | None]:
@@ -183,8 +184,8 @@ def _cushioned(case: Case) -> Cells | None:
         return None
     before, after = foreign_loss(case, case.exogenous), foreign_loss(case, case.changes)
     if before <= UNMOVED:
-        return None  # nobody loses, so there is nothing to cushion
-    return Cells(np.array([1 - after / before]), np.array([_mean_epsilon(case)]), np.array([after / before]))
+        return None  # no loss on the whole, so there is nothing to cushion
+    return Cells(np.array([before - after]), np.array([_mean_epsilon(case)]), np.array([after / before]))
 
 
 def _spike(case: Case) -> Cells | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from rich import box
 from rich.table import Table
 
 from empirics.figure_style import DARK, GREY, PAGE_WIDTH, NamedFigure, drawn
-from exacthat.audit.cases import COMPLEMENTS, INSTRUMENTS, SUBSTITUTES
+from exacthat.audit.cases import COMPLEMENTS, INSTRUMENTS, SUBSTITUTES, Economy
 from exacthat.audit.run import FAILS, HOLDS, HOLDS_WHEN, Finding
 
 _STYLE = {HOLDS: "green", HOLDS_WHEN: "yellow", FAILS: "red"}
@@ -66,9 +67,14 @@ def as_frame(findings: Sequence[Finding]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def as_json(findings: Sequence[Finding]) -> dict[str, list[dict]]:
-    """The findings in the form of the file that ``exacthat audit --json`` writes."""
+def as_json(findings: Sequence[Finding], economies: Sequence[Economy]) -> dict[str, Any]:
+    """The findings, and what they rest on, in the form of the file that ``exacthat audit --json`` writes."""
     return {
+        "economies": [
+            {"name": e.name, "origin": e.origin, "title": str(e.data.attrs.get("title", ""))}
+            for e in economies
+        ],
+        "instruments": {name: shock for name, (_, shock) in INSTRUMENTS.items()},
         "claims": [
             {
                 "name": f.claim.name,
@@ -90,7 +96,7 @@ def as_json(findings: Sequence[Finding]) -> dict[str, list[dict]]:
                 },
             }
             for f in findings
-        ]
+        ],
     }
 
 
@@ -115,14 +121,10 @@ def cushion_figure(findings: Sequence[Finding]) -> NamedFigure:
             for f in (f for f in chosen if f.instrument == instrument):
                 _draw_economies(axis, technologies.index(f.technology), f)
             axis.set_title(instrument)
-            axis.set_xscale("log")
             axis.grid(axis="x", zorder=0)
             axis.tick_params(axis="y", length=0)
         panels[0].set_yticks(range(len(technologies)), technologies)
         panels[0].set_ylim(len(technologies) - 0.5, -0.5)
-        ticks = [0.3, 0.5, 0.7, 1.0, 1.5, 2.0]
-        panels[0].set_xticks(ticks, [f"{x:g}" for x in ticks])
-        panels[0].minorticks_off()
         figure.supxlabel("loss of the other regions, relative to exogenous technology", fontsize=7)
         handles = {label: h for h, label in zip(*panels[0].get_legend_handles_labels(), strict=True)}
         figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=3)

@@ -69,7 +69,7 @@ def audit_command(
     )
     if json_file is not None:
         json_file.write_text(
-            json.dumps(as_json(findings), indent=1, allow_nan=False) + "\n", encoding="utf-8"
+            json.dumps(as_json(findings, tried), indent=1, allow_nan=False) + "\n", encoding="utf-8"
         )
     if out_dir is not None:
         with results_folder(out_dir, force) as folder:
