@@ -147,6 +147,7 @@ def test_losses_closer_than_solutions_are_certified_to_are_no_sign(cases):
     case = cases[0]
     nearly = case.changes.assign(real_consumption=case.exogenous["real_consumption"] + 1e-10)
     found = _cushioned(replace(case, technology="any", changes=nearly))
+    assert found is not None
     assert 0 < found.margin[0] < UNMOVED
     assert found.figure[0] < 1 - 1e-6
 
