@@ -208,6 +208,9 @@ class Reader:
     bound: Bound
     data: xr.Dataset
     model: Model
+    _arrays: dict[tuple, np.ndarray] = field(
+        default_factory=dict
+    )  # what several quantities read is held once
 
     def read(self, decl: Declaration) -> np.ndarray:
         """The baseline value of a declared quantity, checked."""
@@ -218,7 +221,10 @@ class Reader:
                 f"model '{self.model.name}' needs '{key}' ({what}) with dims ({', '.join(decl.dim_names)}); "
                 f"it is not in the data.{did_you_mean(key, map(str, self.data.data_vars))}"
             )
-        return self.in_domain(decl, self.aligned(decl, self.data[key]))
+        at = key, decl.dim_names
+        if at not in self._arrays:
+            self._arrays[at] = self.aligned(decl, self.data[key])
+        return self.in_domain(decl, self._arrays[at])
 
     def default(self, decl: Declaration, required: bool) -> np.ndarray | None:
         """The value of an exogenous quantity that is not shocked; None if only the model knows it."""

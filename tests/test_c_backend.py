@@ -28,7 +28,7 @@ from framework.compile.ir import Graph, Time
 from framework.compile.numpy_backend import program
 from framework.compile.passes import plan
 from framework.compile.values import LARGE, Stage
-from framework.solve.cores import compiled
+from framework.solve.cores import CCore, compiled
 from framework.solve.newton import Options, full_step, iterate, newton
 from models import armington, caliendo_parro, rare_earths
 
@@ -171,7 +171,10 @@ def test_casadi_as_a_back_end():
 @pytest.mark.parametrize(
     "options", [Options(), Options(forcing=1e-10), Options(150, 1e-10, 0.05), Options(1)]
 )
-def test_newton_in_c_is_its_twin(options):
+def test_newton_in_c_is_its_twin(options, monkeypatch):
+    monkeypatch.setattr(
+        sys.modules["framework.solve.compiled"], "_ROOM", 2
+    )  # so that the basis is moved to wider memory several times
     reference, problem = pair(
         caliendo_parro_system(), oracle.to_dataset(oracle.random_baseline(4, 6, 5)), {"trade_cost": 1.5}
     )
@@ -180,6 +183,22 @@ def test_newton_in_c_is_its_twin(options):
     counts = ("iterations", "evaluations", "products", "unsolved")
     assert [getattr(have, k) for k in counts] == [getattr(want, k) for k in counts]
     np.testing.assert_allclose(have.point, want.point, rtol=0, atol=1e-12)
+
+
+def test_no_memory_for_a_wider_basis_is_a_memory_error(monkeypatch):
+    def none(core, rows):
+        if rows > 2:
+            raise MemoryError(f"no room for {rows} vectors")
+        return widened(core, rows)
+
+    widened = CCore.widened
+    monkeypatch.setattr(sys.modules["framework.solve.compiled"], "_ROOM", 2)
+    monkeypatch.setattr(CCore, "widened", none)
+    problem = compile_model(hat(armington())).bind(
+        armington_baseline(table()), {"trade_cost": 1.5}, backend="c"
+    )
+    with pytest.raises(MemoryError, match="no room for 4 vectors"):
+        iterate(problem, problem.start, Options())
 
 
 @pytest.mark.parametrize("technology", TECHNOLOGIES)

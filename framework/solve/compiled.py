@@ -19,6 +19,9 @@ _NUMBERS = (
     "step_bound",
 )  # fmt: skip
 _RESULTS = ("taken", "evaluations", "products", "unsolved")
+# Vectors of a Krylov basis to begin with: few solves need all that GMRES may use before it restarts.
+_ROOM = 32
+_Widen = ctypes.CFUNCTYPE(None)
 STATUS = ("SOLVED", "NO_CONVERGENCE", "NON_FINITE", "SINGULAR", "STAGNATION", "BAD_START")
 
 
@@ -33,6 +36,9 @@ class _Newton(ctypes.Structure):
         *((name, ctypes.c_int64) for name in _COUNTS),
         *((name, ctypes.c_double) for name in _NUMBERS),
         ("work", ctypes.c_void_p),
+        ("basis", ctypes.c_void_p),
+        ("room", ctypes.c_int64),
+        ("widen", ctypes.c_void_p),
         ("residual", ctypes.c_double),
         ("step", ctypes.c_double),
         *((name, ctypes.c_int64) for name in _RESULTS),
@@ -67,12 +73,27 @@ def newton_in_c(core: CCore, offsets: Array, start: Array, **settings: float) ->
     """
     core.u[:] = start
     size, restart = core.u.size, max(1, int(settings["restart"]))
-    work = core.workspace((restart + 6) * size + (restart + 1) * (restart + 4))
+    work = core.workspace(5 * size + (restart + 1) * (restart + 4))
     best = np.empty(int(settings["iterations"]) + 2)
     places = np.ascontiguousarray(offsets, dtype=np.int64)
     program = core.program
     arrays = (program.lengths, program.pointers, core.u, core.f, core.v, core.w)
     state = _Newton(size=size, blocks=len(places) - 1, offsets=places.ctypes.data, work=work.ctypes.data)
+    failed: list[MemoryError] = []
+
+    def hold(rows: int) -> None:
+        basis = core.widened(rows)
+        state.basis, state.room = basis.ctypes.data, len(basis)
+
+    def widen() -> None:
+        try:
+            hold(min(2 * state.room, restart + 1))
+        except MemoryError as error:  # it cannot pass through C, which stops where there is no more room
+            failed.append(error)
+
+    hold(min(_ROOM, restart + 1))
+    callback = _Widen(widen)
+    state.widen = ctypes.cast(callback, ctypes.c_void_p).value
     for name, array in zip(_POINTERS, arrays, strict=True):
         setattr(state, name, array.ctypes.data)
     for name in _COUNTS:
@@ -81,5 +102,7 @@ def newton_in_c(core: CCore, offsets: Array, start: Array, **settings: float) ->
         setattr(state, name, float(settings[name]))
     function = core.compiled.built.library.newton
     status = function(ctypes.byref(state), ctypes.c_void_p(best.ctypes.data))
+    if failed:
+        raise failed[0]
     counts = [int(getattr(state, name)) for name in _RESULTS]
     return Outcome(STATUS[status], core.u.copy(), state.residual, state.step, *counts)

@@ -197,7 +197,7 @@ class CCore:
     def __init__(self, problem: Problem, made: Compiled) -> None:
         self.compiled = made
         self.u, self.f, self.v, self.w = (np.zeros(problem.size) for _ in range(4))
-        self._work = np.empty(0)
+        self._work, self._basis = np.empty(0), np.empty((0, problem.size))
         self.program = program = made.program(problem.sizes, problem.bound.positions)
         for kind, symbol in program.inputs:  # type: ignore[misc]
             if kind == "data":
@@ -217,6 +217,13 @@ class CCore:
     def seconds(self) -> float:
         """Time that generating and compiling the code took in this process."""
         return self.compiled.seconds + self.compiled.built.seconds
+
+    def widened(self, rows: int) -> Array:
+        """Memory for at least so many vectors of a Krylov basis; those in it, and the memory, are kept."""
+        if len(self._basis) < rows:
+            old, self._basis = self._basis, np.empty((rows, self.u.size))
+            self._basis[: len(old)] = old
+        return self._basis
 
     def workspace(self, size: int) -> Array:
         """Memory that is kept from one solve to the next."""
@@ -249,7 +256,7 @@ class CCore:
     @property
     def nbytes(self) -> int:
         """Bytes of the arrays that are held."""
-        return self.program.nbytes + self._work.nbytes
+        return self.program.nbytes + self._work.nbytes + self._basis.nbytes
 
 
 class CasadiCore:

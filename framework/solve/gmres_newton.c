@@ -12,7 +12,10 @@ typedef struct {
     const int64_t *offsets;                        /* where each block begins */
     int64_t restart, cycles, iterations, halvings, patience;
     double tiny, progress, cancelled, forcing, longest, growth, accurate, endless, residual_bound, step_bound;
-    double *work;                                  /* (restart + 6) vectors and (restart + 1) * (restart + 4) */
+    double *work;                                  /* 5 vectors and (restart + 1) * (restart + 4) */
+    double *basis;                                 /* of the Krylov space: */
+    int64_t room;                                  /* so many vectors; */
+    void (*widen)(void);                           /* makes room for more, up to restart + 1, and keeps them */
     double residual, step;                         /* results */
     int64_t taken, evaluations, products, unsolved;
 } Newton;                                          /* its twin is _Newton in compiled.py */
@@ -82,13 +85,18 @@ static void apply(Newton *s, const double *x, const double *signs, double *y) {
 /* One Arnoldi cycle from zero: adds the step to x and returns the norm of the residual that it leaves. */
 static double cycle(Newton *s, const double *signs, const double *b, double size, double target, double *x) {
     const int64_t n = s->size, most = n < s->restart ? n : s->restart;
-    double *basis = s->work, *h = basis + (s->restart + 1) * n, *right = h + s->restart * (s->restart + 1);
+    double *basis = s->basis, *h = s->work, *right = h + s->restart * (s->restart + 1);
     double *c = right + s->restart + 1, *d = c + s->restart, *y = d + s->restart;
     int64_t k = 0, used = 0;
     double left = size;
     for (int64_t i = 0; i < n; i++) basis[i] = b[i] / size;
     right[0] = size;
     while (k < most) {
+        if (k + 1 == s->room) {
+            s->widen();
+            if (k + 1 == s->room) return INFINITY;
+            basis = s->basis;
+        }
         double *w = basis + (k + 1) * n, *column = h + k * (s->restart + 1);
         apply(s, basis + k * n, signs, w);
         take_out(basis, k + 1, n, w, column);
@@ -167,7 +175,7 @@ static double evaluate(Newton *s) {
 /* Iterate from the point in u, where the last point is left; best has room for iterations + 2 numbers. */
 int newton(Newton *s, double *best) {
     const int64_t n = s->size;
-    double *signs = s->work + (s->restart + 1) * n + (s->restart + 1) * (s->restart + 4);
+    double *signs = s->work + (s->restart + 1) * (s->restart + 4);
     double *x = signs + n, *rest = x + n, *b = rest + n, *old = b + n, forcing = s->forcing;
     int64_t count = 1;
     s->residual = evaluate(s);
