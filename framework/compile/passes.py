@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from framework.compile.collecting import collect
 from framework.compile.ir import Node, Time, needed
 from framework.compile.sharing import share
 from framework.compile.values import Builder, Loop, Places, Stage, Value, composed, is_leaf, memory_order
@@ -66,8 +67,10 @@ def plan(values: Sequence[Node], products: Sequence[Node] = ()) -> Plan:
         stage = {Time.PRELUDE: Stage.PRELUDE, Time.TANGENT: Stage.TANGENT}.get(node.time)
         builder.add(node, stage if stage is not None else (Stage.STATE if node in first else Stage.LINEAR))
     outputs = [(node, builder.output(node, k)) for k, node in enumerate([*values, *products])]
+    wanted = [v for _, v in outputs]
     share(builder)
-    made = _used([v for _, v in outputs])
+    collect(builder, _used(wanted))
+    made = _used(wanted)
     _schedule(made)
     nests = _nests(made)
     elements = tuple(dict.fromkeys(builder.elements))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import linalg
 
+from framework.compile.c_backend import CProgram
 from framework.compile.derivatives import OUTCOME, RESIDUAL, Kept
 from framework.compile.ir import Time
 from framework.errors import SolveError
@@ -23,7 +24,6 @@ from framework.solve.krylov import gmres
 from framework.solve.newton import DENSE, Trace, paired_signs
 
 if TYPE_CHECKING:
-    from framework.compile.c_backend import CProgram
     from framework.compile.numpy_backend import Program
     from framework.solve.problem import Problem
 
@@ -86,19 +86,12 @@ class Linearised:
 
     def transposed_product(self, v: Array) -> Array:
         """``J^T v``."""
-        tape, nodes = self._transposed
-        return self._flat(self._values(tape, nodes, self._seeds(v)))
-
-    def _seeds(self, v: Array) -> dict:
-        return {
-            ("cotangent", (RESIDUAL, g.declaration.symbol)): v[where].reshape(shape)
-            for g, where, shape in self.problem.slices()
-        }
+        return self._transposed(v)
 
     @cached_property
-    def _transposed(self) -> tuple[Program | CProgram, Kept]:
+    def _transposed(self) -> Callable[[Array], Array]:
         nodes = self.problem.system.derivatives.transposed()
-        return self._tape(nodes), nodes
+        return self._operator(nodes, lambda symbol: ("cotangent", (RESIDUAL, symbol)))
 
     # ---- forward ---------------------------------------------------------------------------------
 
@@ -166,17 +159,34 @@ class Linearised:
 
     @cached_property
     def _product(self) -> Callable[[Array], Array]:
-        """``v -> J v`` at the point, on a tape of its own: others may evaluate the problem elsewhere."""
+        """``v -> J v`` at the point."""
         groups = self.problem.system.groups
         nodes = tuple((g.declaration.symbol, g.product) for g in groups if g.product is not None)
-        tape = self._tape(nodes)
+        return self._operator(nodes, lambda symbol: ("direction", symbol))
+
+    def _operator(self, nodes: Kept, name: Callable[[str], object]) -> Callable[[Array], Array]:
+        """A product of a vector of the size of the unknowns, on a tape of its own: others may evaluate the problem elsewhere.
+
+        Generated C reads and writes the vectors in place.
+        """
+        tape, given, out = self._tape(nodes), np.zeros(self.problem.size), np.zeros(self.problem.size)
+        slices = {g.declaration.symbol: (where, shape) for g, where, shape in self.problem.slices()}
+        for symbol, (where, shape) in slices.items():
+            if name(symbol) in tape.inputs:
+                tape.set(name(symbol), given[where].reshape(shape))
+        places = [(node, *slices[symbol]) for symbol, node in nodes]
+        if isinstance(tape, CProgram):
+            for k, (_, where, _) in enumerate(places):
+                tape.attach(k, out[where])
+            places = []
 
         def product(v: Array) -> Array:
-            parts = {
-                ("direction", g.declaration.symbol): v[where].reshape(shape)
-                for g, where, shape in self.problem.slices()
-            }
-            return self._flat(self._values(tape, nodes, parts))
+            given[:] = v
+            with np.errstate(all="ignore"):
+                tape.run(tape.steps[Time.TANGENT])
+            for node, where, shape in places:
+                out[where].reshape(shape)[...] = tape[node]
+            return out.copy()
 
         return product
 
