@@ -78,7 +78,7 @@ def elasticities(
     problem = problem_of(solution)
     decl = variable(problem, outcome)
     weight = _weights(problem, decl, where, weights)
-    level = float((weight * outcomes.variables(problem, _point(solution), [decl.symbol])[decl.symbol]).sum())
+    level = float((weight * _value(solution, decl)).sum())
     in_logs = decl.positive and level > 0
     scale = 1.0 / level if in_logs else 1.0
     gradient = Linearised(problem, _point(solution)).gradient({decl.symbol: weight * scale})
@@ -120,8 +120,8 @@ def response(
     shown = [variable(problem, k) for k in keys] if keys is not None else variables_of(problem)
     symbols = [d.symbol for d in shown]
     change = Linearised(problem, _point(solution)).move(moved, symbols)
-    values = outcomes.variables(problem, _point(solution), symbols)
-    out = outcomes.label(problem, {d.symbol: in_logs(d, change[d.symbol], values[d.symbol]) for d in shown})
+    found = {d.symbol: in_logs(d, change[d.symbol], _value(solution, d)) for d in shown}
+    out = outcomes.label(problem, found)
     for decl in shown:
         out[decl.key].attrs["units"] = "log" if decl.positive else decl.unit
         labels = {d.name: problem.bound.labels[d.root] for d in decl.dims}
@@ -318,3 +318,8 @@ def problem_of(at: Solution | Problem) -> Problem:
 def _point(solution: Solution) -> Array:
     assert solution.point is not None  # it comes with the problem
     return solution.point
+
+
+def _value(solution: Solution, decl: Declaration) -> Array:
+    """Values of a variable at a solution, with axes as declared."""
+    return solution[decl.key].transpose(*decl.dim_names).values

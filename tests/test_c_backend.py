@@ -370,6 +370,29 @@ def test_a_sum_that_only_products_need_is_early_where_another_is_made_of_it():
         np.testing.assert_allclose(tape[node], reference[node], rtol=1e-12)
 
 
+def test_a_transposed_product_reads_a_tensor_once_for_all_uses():
+    """``T' (w y) + T' z``, one of them inside another total, is ``T' (w y + z)``; what is read elsewhere too stays."""
+    graph, roots = Graph(), ["a", "c", "c"]
+    data, weight = graph.input("data", roots, Time.PRELUDE), graph.input("weight", ["c"], Time.PRELUDE)
+    y, z = (graph.input(name, ["a", "c"], Time.TANGENT) for name in "yz")
+    tensor = (graph.unary("exp", data), (0, 2, 1))
+    first = graph.node("mul", [tensor, (weight, (2,)), (y, (0, 2))], roots, 2)
+    second = graph.node("mul", [tensor, (z, (0, 2))], roots, 2)
+    inner = graph.node("add", [(second, (0, 1)), (y, (0, 1))], roots[:2])
+    total = graph.node("add", [(first, (0, 1)), (inner, (0, 1))], roots[:2])
+    rng = np.random.default_rng(0)
+    inputs = {"data": rng.normal(size=(2, 4, 4)), "weight": rng.random(4)}
+    inputs |= {name: rng.normal(size=(2, 4)) for name in "yz"}
+    for wanted, sums in (((total,), 1), ((total, first), 2), ((total, inner, second), 2)):
+        made = compile_roots((), wanted)
+        assert sum(v.is_sum and v.stage is Stage.TANGENT for v in made.plan.stored) == sums
+        tape = made.program(SIZES, {})
+        evaluate(tape, inputs)
+        assert_means(tape, wanted, inputs)
+    pulled = np.einsum("ani,an->ai", np.exp(inputs["data"]), inputs["weight"] * inputs["y"] + inputs["z"])
+    np.testing.assert_allclose(tape[total], pulled + inputs["y"], rtol=1e-13)
+
+
 @pytest.mark.parametrize("size", range(1, 10))
 def test_what_is_not_finite_leaves_nothing_behind_its_rows(size):
     """Rows end in zeros up to a whole vector; an evaluation that fails must not spoil the next."""
