@@ -292,7 +292,6 @@ def _solved(at: Solution | Problem) -> Solution:
     """A solution at which outcomes have derivatives: no complementarity condition changes sides just there."""
     problem_of(at)  # refuses what is neither
     solution = solve(at) if isinstance(at, Problem) else at
-    problem_of(solution)
     for name, words in solution.regimes.items():
         if (words == BOTH).any():
             raise SolveError(
