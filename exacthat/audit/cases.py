@@ -42,6 +42,11 @@ class Economy:
         return self.name
 
 
+@functools.cache
+def _default_exporter() -> str:
+    return rare_earths().elements["ree_exporter"]
+
+
 @dataclass(frozen=True)
 class Case:
     """One economy under one instrument with one technology, and the same with exogenous technology."""
@@ -56,12 +61,13 @@ class Case:
     @property
     def exporter(self) -> str:
         """The region that taxes REE exports, as the model reads it from the data."""
-        return self.data.attrs.get("ree_exporter", rare_earths().elements["ree_exporter"])
+        return self.data.attrs.get("ree_exporter", _default_exporter())
 
     @property
     def abroad(self) -> list[str]:
         """Regions other than the exporter."""
-        return [r for r in self.data["region"].values if r != self.exporter]
+        exporter = self.exporter
+        return [r for r in self.data["region"].values if r != exporter]
 
     @property
     def using(self) -> list[str]:
