@@ -208,7 +208,7 @@ def test_cushioning_has_no_value_where_there_is_nothing_to_cushion():
 
 def test_an_outcome_is_a_ratio_or_a_level_in_every_variant():
     """Joined in one array they would be read as the same thing."""
-    cases = [Case("s", {"technology": v}, {}, {}, {}) for v in ("given", "free")]
+    cases = [Case("s", {"technology": v}, {}, {}, {}, {}) for v in ("given", "free")]
     parts = [xr.Dataset({"growth": ((), 1.01, {"units": u})}) for u in ("new/base", "rate")]
     with pytest.raises(ModelError) as caught:
         combine(parts, cases, ["technology"])
