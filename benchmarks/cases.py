@@ -12,6 +12,7 @@ from calibration import caliendo_parro_baseline, load_table, rare_earths_baselin
 from calibration.synthetic import SYNTHETIC
 from exacthat.bench import SHOCKS, shocks
 from framework import DataError, Problem, System, compile_model, hat
+from framework.closures import closed_for
 from models import caliendo_parro, rare_earths
 
 WIOD = "WIOD 2009"
@@ -44,9 +45,7 @@ def system() -> System:
 @cache
 def rare_earths_system(technology: str, instrument: str) -> System:
     """The rare-earths model in hats with a technology, under the closure that an instrument needs."""
-    model = _rare_earths_hat(technology)
-    (key,) = INSTRUMENTS[instrument]
-    return compile_model(model.swap(**{model.closures[key]: key}) if key in model.closures else model)
+    return compile_model(closed_for(_rare_earths_hat(technology), INSTRUMENTS[instrument]))
 
 
 @cache

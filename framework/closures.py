@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from framework.errors import ModelError
 from framework.model import Model
 from framework.structure import check_square
 from framework.symbols import Kind
+
+
+def closed_for(model: Model, keys: Iterable[str]) -> Model:
+    """The model in which these keys can be set: of each that it determines, what its closure frees is free."""
+    return model.swap(**{model.closures[key]: key for key in keys if key in model.closures})
 
 
 def admissible_swaps(model: Model) -> dict[str, list[str]]:

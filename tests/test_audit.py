@@ -5,9 +5,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import xarray as xr
 from typer.testing import CliRunner
 
-from exacthat.audit import Economy, as_frame, as_json, audit, cushion_figure, economies_of, remarks
+from exacthat.audit import (
+    Case,
+    Economy,
+    as_frame,
+    as_json,
+    audit,
+    cushion_figure,
+    economies_of,
+    judge,
+    remarks,
+)
 from exacthat.audit import cases as cases_module
 from exacthat.audit.cases import INSTRUMENTS, Unsolved, solved, technologies
 from exacthat.audit.claims import UNMOVED, _cushioned, _factor_cost, _technology_effect
@@ -64,6 +75,20 @@ def test_a_tax_does_not_make_the_price_of_2011(findings):
     (spike,) = (f for f in findings if f.claim.name == "tenfold-price" and f.technology == "exogenous")
     assert (spike.verdict, spike.instrument) == (FAILS, "tax")
     assert 1 < spike.lowest < spike.highest < 2  # the price rises by about the own-use share of the tax
+
+
+def test_a_false_statement_is_counted_as_such():
+    """Where spending rises threefold and the price does not, use rises; and technology turns the wrong way."""
+    (economy,) = economies_of("rare-earths", None, 0, seed=0)
+    case = next(c for c in solved([economy], iter) if isinstance(c, Case) and c.technology == "fixed-effort")
+    spending = case.changes["relative_bundle_expenditure"]
+    turned = xr.where(case.data["ree_elasticity"] < 1, 0.9, 1.1).broadcast_like(spending)
+    wrong = case.changes.assign(relative_bundle_expenditure=0 * spending + 3.0, innovation_bias=turned)
+    found = {f.claim.name: f for f in judge([replace(case, changes=wrong)])}
+    assert (found["relative-use-falls"].verdict, found["relative-use-falls"].holds) == (FAILS, 0)
+    assert found["relative-expenditure-rises"].verdict == HOLDS
+    shifts = found["technology-shifts-towards-ree"]
+    assert (shifts.verdict, shifts.condition) == (HOLDS_WHEN, "epsilon > 1")
 
 
 @pytest.mark.parametrize(

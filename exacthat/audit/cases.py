@@ -13,15 +13,15 @@ from calibration.synthetic import synthetic_rare_earths
 from exacthat.library import load_baseline, load_model
 from exacthat.scenario import Study
 from framework import ScenarioError, SolveError, System, compile_model, hat, solve
+from framework.closures import closed_for
 from models import rare_earths
 
 AUDITED = "rare-earths"
 EXOGENOUS = "exogenous"
-#: Instrument -> what it frees and fixes, and the shock: as in docs/rare_earths.md.
-INSTRUMENTS: dict[str, tuple[dict[str, str], dict[str, float]]] = {
-    "tax": ({}, {"export_tax": 1.0}),
-    "quota": ({"export_tax": "ree_export_ratio"}, {"ree_export_ratio": 0.6}),
-    "price": ({"export_tax": "ree_price_ratio"}, {"ree_price_ratio": 2.0}),
+INSTRUMENTS: dict[str, dict[str, float]] = {
+    "tax": {"export_tax": 1.0},
+    "quota": {"ree_export_ratio": 0.6},
+    "price": {"ree_price_ratio": 2.0},
 }
 PHI_OF_MOBILE_RESEARCH = 0.1
 """Variety productivity with technologies in which research follows revenue: at 1 its allocation is unstable."""
@@ -103,8 +103,7 @@ def economies_of(model: str, data: str | None, count: int, seed: int) -> list[Ec
     """
     if model != AUDITED:
         raise ScenarioError(f"there are statements to audit for '{AUDITED}' only, not for '{model}'")
-    study = Study.model_construct(model=model, data=None, parameters={}, scenario=[])
-    baseline = load_baseline(load_model(model), study, data).data
+    baseline = load_baseline(load_model(model), Study.of_model(model), data).data
     name = "WIOD 2009" if data is None else str(data)
     return [Economy(name, name, baseline), *synthetic_economies(count, seed)]
 
@@ -149,7 +148,9 @@ def solved(
 
 @functools.cache
 def _system(technology: str, instrument: str) -> System:
-    return compile_model(hat(rare_earths().choose(technology=technology)).swap(**INSTRUMENTS[instrument][0]))
+    return compile_model(
+        closed_for(hat(rare_earths().choose(technology=technology)), INSTRUMENTS[instrument])
+    )
 
 
 def _with_stable_research(data: xr.Dataset, system: System) -> xr.Dataset:
@@ -161,7 +162,7 @@ def _solve(
     economy: Economy, technology: str, instrument: str, system: System, data: xr.Dataset
 ) -> xr.Dataset | Unsolved:
     try:
-        return solve(system.bind(data, INSTRUMENTS[instrument][1])).outcomes
+        return solve(system.bind(data, INSTRUMENTS[instrument])).outcomes
     except SolveError as error:
         why = "research is unstable" if " is unstable" in str(error) else "no solution was certified"
         return Unsolved(economy, technology, instrument, why)

@@ -74,7 +74,7 @@ def as_json(findings: Sequence[Finding], economies: Sequence[Economy]) -> dict[s
             {"name": e.name, "origin": e.origin, "title": str(e.data.attrs.get("title", ""))}
             for e in economies
         ],
-        "instruments": {name: shock for name, (_, shock) in INSTRUMENTS.items()},
+        "instruments": INSTRUMENTS,
         "claims": [
             {
                 "name": f.claim.name,

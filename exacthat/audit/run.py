@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exacthat.audit.cases import INSTRUMENTS, Economy, Unsolved, solved, technologies
+from exacthat.audit.cases import INSTRUMENTS, Case, Economy, Unsolved, solved, technologies
 from exacthat.audit.claims import CLAIMS, UNMOVED, Cells, Claim
 from framework.errors import ScenarioError
 
@@ -110,17 +110,23 @@ def audit(
     """
     if not economies:
         raise ScenarioError("an audit needs an economy; ask for one or more")
+    findings = judge(solved(economies, track))
+    if not findings:
+        raise ScenarioError("no economy has a certified solution, so nothing can be said")
+    return findings
+
+
+def judge(cases: Iterable[Case | Unsolved]) -> list[Finding]:
+    """Try every claim on cases; findings by claim, technology and instrument, those without a cell left out."""
     cells: dict[tuple[str, str, str], list[tuple[str, Cells]]] = defaultdict(list)
     lost: dict[tuple[str, str], list[Unsolved]] = defaultdict(list)
-    for case in solved(economies, track):
+    for case in cases:
         if isinstance(case, Unsolved):
             lost[case.technology, case.instrument].append(case)
             continue
         for claim in CLAIMS:
             if (found := claim.test(case)) is not None:
                 cells[claim.name, case.technology, case.instrument].append((case.economy.origin, found))
-    if not cells:
-        raise ScenarioError("no economy has a certified solution, so nothing can be said")
     judged = (
         _judge(claim, technology, instrument, cells[key], lost[technology, instrument])
         for claim in CLAIMS

@@ -14,6 +14,7 @@ from empirics.measured_shares import measured_ree_shares
 from empirics.measurement import read_accounts
 from empirics.measurement.accounts import NEEDED
 from empirics.report_table import Table, short_title
+from exacthat.audit import Case, Economy, Finding, judge, verdict
 from exacthat.ree import reading
 from exacthat.replicate.exhibits import Comparison, Exhibit, Kind, Missing, Section
 from exacthat.replicate.work import Work
@@ -26,81 +27,42 @@ MISSING_PANEL = Missing(
     "Give region, sic, year, ree_patents, other_patents and log_relative_price to empirics.elasticities.estimate_elasticities, write what "
     "it returns with empirics.estimates.write_estimates, and run exacthat run rare-earths --estimates FILE.nc.",
 )
-UNMOVED = 1e-10
-"""Changes in logs below this are none: the accuracy of a solution."""
-
-
 # ---- mechanism -----------------------------------------------------------------------------------------
 
 
 def mechanism(work: Work) -> Section:
-    """The slides' statements on the direction of technology, checked at every region and sector of the solved economy."""
-    results, data = work.outcome.results, work.outcome.baseline.data
-    scenario = "quota" if "quota" in results["scenario"] else str(results["scenario"].values[0])
-    frame = claims(results.sel(scenario=scenario), data)
+    """The slides' statements on the mechanism, tried at every region and sector of the solved economy."""
+    findings = _audited(work.outcome.results, work.outcome.baseline.data)
+    frame = pd.DataFrame(
+        [(f.claim.statement, f.technology, verdict(f), f.holds, f.cells) for f in findings],
+        columns=["statement", "technology", "verdict", "holds", "cells"],
+    ).set_index(["statement", "technology"])
     table = Table(
         "mechanism",
-        f"What theory says and what the solved economy does: scenario {scenario}, outside China",
-        "Cells: region by sector with a positive rare-earth share, outside China; holds: in how many of them the statement is true.",
+        "What theory says and what the solved economy does: scenario quota, outside China",
+        "Cells: region outside China, by sector with a positive rare-earth share where a statement is about sectors; holds: in how many "
+        "of them it is true. A statement holds when a condition is met if it does in exactly the cells in which it is.",
         frame,
         decimals=0,
     )
-    theory = frame[~frame.index.get_level_values("statement").str.contains("exogenous technology")]
-    held, cells = int(theory["holds"].sum()), int(theory["cells"].sum())
-    return Section(
-        [
-            Exhibit(
-                table, Kind.DERIVED, SOLVED,
-                f"The statements on relative use, relative spending and the direction of technology hold in {held} of {cells} cells. Those on "
-                "costs and exports hold at given labour varieties only: research is drawn from the labour bundle, or rivals gain too.",
-            )
-        ]
-    )  # fmt: skip
+    outweighs = [f for f in findings if f.claim.name == "technology-dominates"]
+    shows = (
+        f"The technology effect outweighs that of factor prices in {sum(f.holds for f in outweighs)} of "
+        f"{sum(f.cells for f in outweighs)} cells. exacthat audit rare-earths tries the statements under every instrument, and on "
+        "other economies."
+    )
+    return Section([Exhibit(table, Kind.DERIVED, SOLVED, shows)])
 
 
-def claims(results: xr.Dataset, data: xr.Dataset) -> pd.DataFrame:
-    """In how many cells each statement of slide 21 holds.
-
-    Parameters
-    ----------
-    results : xr.Dataset
-        One scenario over (technology, ...), ratios new over base.
-    data : xr.Dataset
-        Baseline, with ``ree_elasticity`` (sector) and ``ree_share`` (region, sector).
-    """
-    abroad = [r for r in results["region"].values if r != "CHN"]
-    uses = data["ree_share"].sel(region=abroad) > 0
-    complement = np.sign(1 - data["ree_elasticity"])
-    rows = []
-    for technology in map(str, results["technology"].values):
-        at = results.sel(technology=technology, region=abroad)
-        price = at["ree_price"] / at["wage"]
-        expenditure = np.log(at["relative_bundle_expenditure"])
-        rows.append(("relative use of rare earths falls", technology, expenditure - np.log(price) < 0, uses))
-        directed = uses & (complement != 0)
-        rows.append(
-            (
-                "relative spending on the rare-earth bundle moves with 1 - ε",
-                technology,
-                np.sign(expenditure) == complement,
-                directed,
-            )
-        )
-        if technology == "exogenous":
-            continue
-        bias = np.log(at["innovation_bias"])
-        rows.append(("A_R/A_L moves with 1 - ε", technology, np.sign(bias) == complement, directed))
-        if "exogenous" in results["technology"]:
-            fixed = results.sel(technology="exogenous", region=abroad)
-            for key, words, sign in (
-                ("value_added_cost", "value added costs less than with exogenous technology", -1),
-                ("exports", "exports are larger than with exogenous technology", 1),
-            ):
-                gap = np.log(at[key] / fixed[key])
-                rows.append((words, technology, (sign * gap) > UNMOVED, uses))
-    index = pd.MultiIndex.from_tuples([(c, t) for c, t, _, _ in rows], names=["statement", "technology"])
-    counts = [(int((holds & where).sum()), int(where.sum())) for _, _, holds, where in rows]
-    return pd.DataFrame(counts, index=index, columns=["holds", "cells"])
+def _audited(results: xr.Dataset, data: xr.Dataset) -> list[Finding]:
+    """The statements of `exacthat.audit` tried on the solutions under the quota."""
+    under = results.sel(scenario="quota")
+    economy = Economy("WIOD 2009", "WIOD 2009", data)
+    exogenous = under.sel(technology="exogenous")
+    return judge(
+        Case(economy, technology, "quota", data, under.sel(technology=technology), exogenous)
+        for technology in map(str, under["technology"].values)
+    )
 
 
 # ---- calibration ---------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from framework.solve.newton import newton
 from framework.solve.problem import Problem
 from framework.symbols import Declaration, Kind, declared_atoms, subscripts, symbol_name
 
-TOLERANCE = 1e-8
+TOLERANCE = 1e-9
 
 
 def wedges(problem: Problem) -> list[Declaration]:
@@ -91,7 +91,7 @@ def _gap(problem: Problem, off: list[Declaration]) -> float:
     here.residual(trace.point)
     theorems = identity_gaps(here, trace.point)
     gaps = [gap for name, gap in theorems.items() if about_budgets(here, f"theorem '{name}'")]
-    return max([abs(here.walras()), *gaps])
+    return float(np.max([abs(here.walras()), *gaps]))  # unlike max, it keeps NaN
 
 
 def _budgets(problem: Problem) -> list[Equation]:

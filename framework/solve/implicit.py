@@ -97,39 +97,32 @@ class Linearised:
 
     def move(self, direction: Arrays, outcomes: Sequence[str] | None = None) -> dict[str, Array]:
         """Derivatives of outcomes (all by default), by symbol, while data move in a direction given by symbol."""
-        derivatives = self.problem.system.derivatives
-        seeds: dict = {("direction", s): np.asarray(v, dtype=float) for s, v in direction.items()}
-        at_rest = self._pull(derivatives.residual_tangents(direction), seeds)
-        moved = self.solve(-self._flat(at_rest))
-        for group, where, shape in self.problem.slices():
-            seeds["direction", group.declaration.symbol] = moved[where].reshape(shape)
         names = tuple(self.problem.system.outcomes) if outcomes is None else tuple(outcomes)
-        found = self._pull(derivatives.outcome_tangents(names, direction), seeds)
-        return {s: found[s] if s in found else np.zeros(self._shape(s)) for s in names}
+        return self._response(tuple(direction), names, self.solve)(direction)
 
-    def responses(self, given: Sequence[str], outcomes: Sequence[str]) -> Callable[[Array], Array]:
-        """Return what maps a direction of some data, by symbol one after the other, to that of some outcomes.
+    def responses(
+        self, given: Sequence[str], outcomes: Sequence[str]
+    ) -> Callable[[Arrays], dict[str, Array]]:
+        """`move` for many directions of the same data: what does not depend on the direction is evaluated once."""
+        return self._response(given, outcomes, self._at_once)
 
-        For many directions: what does not depend on the direction is evaluated once.
-        """
-        derivatives, values = self.problem.system.derivatives, self.problem.bound.values
+    def _response(
+        self, given: Sequence[str], outcomes: Sequence[str], solve: Callable[[Array], Array]
+    ) -> Callable[[Arrays], dict[str, Array]]:
+        derivatives = self.problem.system.derivatives
         residual, outcome = (
             derivatives.residual_tangents(given),
             derivatives.outcome_tangents(outcomes, given),
         )
-        tapes = self._tape(residual), self._tape(outcome)
-        ends = np.cumsum([values[s].size for s in given])
+        at_rest, with_unknowns = self._tape(residual), self._tape(outcome)
 
-        def respond(direction: Array) -> Array:
-            parts = zip(given, np.split(direction, ends[:-1]), strict=True)
-            seeds: dict = {("direction", s): part.reshape(values[s].shape) for s, part in parts}
-            moved = self._at_once(-self._flat(self._values(tapes[0], residual, seeds)))
+        def respond(direction: Arrays) -> dict[str, Array]:
+            seeds: dict = {("direction", s): np.asarray(v, dtype=float) for s, v in direction.items()}
+            moved = solve(-self._flat(self._values(at_rest, residual, seeds)))
             for group, where, shape in self.problem.slices():
                 seeds["direction", group.declaration.symbol] = moved[where].reshape(shape)
-            found = self._values(tapes[1], outcome, seeds)
-            return np.concatenate(
-                [np.ravel(found[s] if s in found else np.zeros(self._shape(s))) for s in outcomes]
-            )
+            found = self._values(with_unknowns, outcome, seeds)
+            return {s: found[s] if s in found else np.zeros(self._shape(s)) for s in outcomes}
 
         return respond
 

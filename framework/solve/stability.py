@@ -59,9 +59,13 @@ def best_responses(problem: Problem, point: Array, adjustment: Adjustment) -> Re
     above = np.concatenate([np.ravel(levels[s]) for s in moving])
     below = np.concatenate([np.ravel(problem.bound.values[s]) for s in shifters])
     respond = Linearised(problem, point).responses(shifters, moving)
+    shapes = [problem.bound.values[s].shape for s in shifters]
+    ends = np.cumsum([np.prod(shape, dtype=int) for shape in shapes])
 
     def response(direction: Array) -> Array:
-        return respond(np.ravel(direction) * below) / above
+        parts = np.split(np.ravel(direction) * below, ends[:-1])
+        moved = respond({s: x.reshape(d) for s, x, d in zip(shifters, parts, shapes, strict=True)})
+        return np.concatenate([np.ravel(moved[s]) for s in moving]) / above
 
     if below.size <= _DENSE:
         values, left, right = linalg.eig(
