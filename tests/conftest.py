@@ -1,4 +1,4 @@
-"""What all tests share: a figure backend without a display, hypothesis settings, the official tables."""
+"""What all tests share: a figure backend without a display, hypothesis settings, workers, the official tables."""
 
 import os
 import tempfile
@@ -10,9 +10,19 @@ from hypothesis import settings
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("EXACTHAT_CACHE", tempfile.mkdtemp(prefix="exacthat-tests-"))  # xdist workers share it
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when numpy is imported: a worker has one core
+
 # No deadline: the first example of a property pays for a symbolic build or a compilation.
 settings.register_profile("exacthat", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("exacthat")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give a file to one worker, which makes its fixtures and compiled models once; a test may name another group."""
+    for item in items:
+        if not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,12 @@ def _one_figure_at_a_time():
 
 
 @pytest.mark.parametrize(
-    "page", [p for p in PAGES if name_of(p) not in ELSEWHERE and has_code(p)], ids=name_of
+    "page",
+    [
+        pytest.param(p, id=name_of(p), marks=pytest.mark.xdist_group(name_of(p)))  # pages share nothing
+        for p in PAGES
+        if name_of(p) not in ELSEWHERE and has_code(p)
+    ],
 )
 def test_the_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

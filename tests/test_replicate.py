@@ -22,8 +22,6 @@ from exacthat.replicate.structure import estimates
 from exacthat.replicate.work import Work
 from framework.errors import ScenarioError
 
-pytestmark = pytest.mark.xdist_group("replicate")  # one worker makes the replication, once
-
 SMALL = Settings(
     patents=300,
     sentences=200,
