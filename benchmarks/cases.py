@@ -18,9 +18,9 @@ from models import caliendo_parro, rare_earths
 WIOD = "WIOD 2009"
 SIZES = {"5x14": (5, 14), "31x40": (31, 40), "41x35": (41, 35), "77x45": (77, 45), "189x26": (189, 26)}
 FITTED = ("31x40", "41x35", "77x45", "189x26")  # from which the growth of time and memory is estimated
-TECHNOLOGIES = tuple(
-    rare_earths().compared["technology"]
-)  # of the others, research is unstable at the slides' parameters
+TECHNOLOGIES = tuple(rare_earths().compared["technology"])
+MOVING = ("mobile-effort", "free-entry")  # at the slides' parameters their research is unstable
+STABLE_PHI = 0.1  # variety productivity at which it is stable
 INSTRUMENTS: dict[str, dict[str, float]] = {
     "tax": {"export_tax": 0.25},
     "quota": {"ree_export_ratio": 0.6},
@@ -91,10 +91,16 @@ def shocked(size: str, shock: str = "tariff+10%", backend: str = "c") -> Problem
     return system().bind(data, shocks.build(system(), data, shock), backend=backend)
 
 
-def rare_earths_problem(technology: str, instrument: str, size: str, backend: str = "c") -> Problem:
-    """The rare-earths model on an economy under one instrument."""
+def rare_earths_problem(
+    technology: str, instrument: str, size: str, backend: str = "c", shock: dict[str, float] | None = None
+) -> Problem:
+    """The rare-earths model on an economy under one instrument, at its value in `INSTRUMENTS` or another."""
     data = economy("rare-earths", size)
-    return rare_earths_system(technology, instrument).bind(data, INSTRUMENTS[instrument], backend=backend)
+    if technology in MOVING:
+        data = data.assign(variety_productivity=STABLE_PHI)
+    return rare_earths_system(technology, instrument).bind(
+        data, shock or INSTRUMENTS[instrument], backend=backend
+    )
 
 
 def _official() -> Path | None:
