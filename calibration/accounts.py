@@ -91,6 +91,7 @@ def baseline_from_shares(shares: xr.Dataset, world_value_added: float) -> xr.Dat
         A variable or label is missing, a share does not add up, or there is no solution with positive values.
     """
     needed = ("expenditure_share", "value_added_share", "input_share", "final_share", "deficit")
+    _require_type(shares, xr.Dataset, "shares", f"with {', '.join(needed)}: {_DATASET}")
     data = _complete(shares, needed)
     size = np.full(data.sizes["region"], float(world_value_added) / data.sizes["region"])
 
@@ -146,6 +147,8 @@ def baseline_from_flows(
     DataError
         A variable or label is missing, a flow is negative, costs do not add up, or final use is negative.
     """
+    _require_type(flows, xr.DataArray, "flows", f"over ({', '.join(_PAIR)}): {_ARRAY}")
+    _require_type(data, xr.Dataset, "data", f"of labelled shares: {_DATASET}")
     data = _complete(data.assign(flows=flows), ("flows", "value_added_share", "input_share"))
     if (data.flows < 0).any():
         raise DataError(
@@ -198,6 +201,23 @@ _DIMS = {
     "deficit": ("region",),
     "flows": _PAIR,
 }
+
+
+_ARRAY = (
+    "xarray.DataArray(values, coords={'importer': regions, 'exporter': regions, 'sector': sectors}, "
+    "dims=('importer', 'exporter', 'sector'))"
+)
+_DATASET = "xarray.Dataset({'value_added_share': (('region', 'sector'), values), ...}, coords={'region': regions, ...})"
+
+
+def _require_type(given: object, wanted: type, name: str, how: str) -> None:
+    """Refuse an array without labels: values are matched by label, never by position."""
+    if not isinstance(given, wanted):
+        kind = f"{type(given).__module__.partition('.')[0]}.{type(given).__name__}".removeprefix("builtins.")
+        shape = f" of shape {given.shape}" if isinstance(given, np.ndarray) else ""
+        raise DataError(
+            f"'{name}' is a {kind}{shape}, without labels; it must be an xarray.{wanted.__name__} {how}"
+        )
 
 
 def _complete(data: xr.Dataset, needed: tuple[str, ...]) -> xr.Dataset:

@@ -7,7 +7,7 @@ import xarray as xr
 
 from calibration.io_table import as_region
 from calibration.labels import ALIASES, align
-from calibration.report import Report
+from calibration.report import Report, label_at, named, where
 from framework.errors import DataError
 
 TOLERANCE = 1e-9
@@ -36,7 +36,7 @@ def check_baseline(
         With the variable, the label, the size and the fix of every failed check.
     """
     _require_ordered(baseline)
-    report = Report(f"baseline '{baseline.attrs.get('title', 'without title')}'")
+    report = Report(named("baseline", baseline))
     _numbers(baseline, report)
     if report.passed:
         _shares(baseline, report, tolerance)
@@ -85,24 +85,41 @@ def _numbers(base: xr.Dataset, report: Report) -> None:
 
 
 def _shares(base: xr.Dataset, report: Report, tolerance: float) -> None:
-    rescale = "rescale it: share / share.sum('{}')"
-    if "expenditure_share" in base and "expenditure" in base:
-        bought = (base.expenditure > 0).rename(region="importer")
-        gap = base.expenditure_share.sum("exporter") - bought
+    def sums_to_one(what: str, over: str, shares: xr.DataArray, total: str, rescale: str) -> None:
+        used = (base[total] > 0).rename({"region": "importer"} if "importer" in shares.dims else {})
         report.within(
-            "'expenditure_share' sums to one over 'exporter'", gap, tolerance, rescale.format("exporter")
-        )
-    if "final_share" in base:
-        gap = base.final_share.sum("sector") - (base.final_expenditure > 0)
-        report.within("'final_share' sums to one over 'sector'", gap, tolerance, rescale.format("sector"))
-    if "input_share" in base:
-        gap = base.value_added_share + base.input_share.sum("input_sector") - (base.gross_output > 0)
-        report.within(
-            "'value_added_share' + 'input_share' sums to one over inputs",
-            gap,
+            f"{what} sums to one over {over}",
+            shares - used,
             tolerance,
-            "set value_added_share = 1 - input_share.sum('input_sector')",
+            _rescale(shares, used, tolerance, total, rescale),
         )
+
+    for key, over, total in (
+        ("expenditure_share", "exporter", "expenditure"),
+        ("final_share", "sector", "final_expenditure"),
+    ):
+        if key in base and total in base:
+            rescale = f"rescale it: share / share.sum('{over}')"
+            sums_to_one(f"'{key}'", f"'{over}'", base[key].sum(over), total, rescale)
+    if "input_share" in base:
+        cost = base.value_added_share + base.input_share.sum("input_sector")
+        what = "'value_added_share' + 'input_share'"
+        rescale = "set value_added_share = 1 - input_share.sum('input_sector')"
+        sums_to_one(what, "inputs", cost, "gross_output", rescale)
+
+
+def _rescale(shares: xr.DataArray, used: xr.DataArray, tolerance: float, total: str, rescale: str) -> str:
+    """How to mend sums of shares: what sums to zero cannot be rescaled, and where nothing is bought there is no share."""
+    off = abs(shares - used) > tolerance
+    empty, idle = off & used & (abs(shares) <= tolerance), off & ~used
+    fixes = [rescale] if bool((off & ~empty & ~idle).any()) or not bool(off.any()) else []
+    if empty.any():
+        at = where(label_at(empty, tuple(np.argwhere(empty.values)[0])))
+        fixes.append(f"where the shares sum to zero ({at}) give them, or set '{total}' to zero there")
+    if idle.any():
+        at = where(label_at(idle, tuple(np.argwhere(idle.values)[0])))
+        fixes.append(f"where '{total}' is zero ({at}) set the shares to zero, or give '{total}'")
+    return "; ".join(fixes)
 
 
 def _parameters(base: xr.Dataset, report: Report) -> None:

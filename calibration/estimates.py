@@ -51,7 +51,7 @@ def read_estimates(source: str | Path | xr.Dataset) -> xr.Dataset:
     data = source if isinstance(source, xr.Dataset) else _load(Path(source))
     for name, dims in VARIABLES.items():
         if name not in data:
-            hint = did_you_mean(name, map(str, data.data_vars))
+            hint = did_you_mean(name, map(str, data.data_vars), VARIABLES)
             raise DataError(
                 f"{place} have no '{name}' with dims ({', '.join(dims)}); see calibration.estimates.{hint}"
             )

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from calibration.labels import align, check_mapping
-from calibration.report import Report, largest, where
+from calibration.report import Report, largest, named, where
 from calibration.wiod import INVENTORIES
 from framework.errors import DataError, did_you_mean
 
@@ -60,7 +60,7 @@ def require_table(table: xr.Dataset) -> xr.Dataset:
     """Return the table aligned by label, or raise `DataError` if a variable, a dim or a number is missing."""
     for name, dims in DIMS.items():
         if name not in table:
-            hint = did_you_mean(name, map(str, table.data_vars))
+            hint = did_you_mean(name, map(str, table.data_vars), DIMS)
             raise DataError(f"the table lacks the variable '{name}' with dims {dims}.{hint}")
         if set(table[name].dims) != set(dims) and not (
             name == "final" and set(table.final.dims) == set(dims[:3])
@@ -98,7 +98,7 @@ def check(table: xr.Dataset, tolerance: float = TOLERANCE, strict: bool = True) 
         If a check fails: with the variable, the label, the size and the fix.
     """
     table = require_table(table)
-    report = Report(f"table '{table.attrs.get('title', 'without title')}'")
+    report = Report(named("table", table))
     for name in DIMS:
         bad = xr.DataArray(~np.isfinite(table[name]))
         report.count(f"'{name}' without NaN or infinity", bad, "fill or drop these cells before use")

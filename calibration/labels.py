@@ -53,7 +53,7 @@ def require_same(
     extra = [x for x in found if x not in set(wanted)]
     missing = [x for x in wanted if x not in set(found)]
     if extra:
-        hint = did_you_mean(str(extra[0]), map(str, missing or wanted))
+        hint = did_you_mean(str(extra[0]), map(str, missing))
         raise DataError(f"{found_in} has the label '{extra[0]}', which {wanted_in} does not have.{hint}")
     if missing:
         raise DataError(f"{found_in} lacks the label '{missing[0]}' of {wanted_in}; add it or drop it there.")

@@ -128,7 +128,7 @@ def overridden(parameter: Parameter, setting: Any, own_labels: Mapping[str, list
     known = list(dict.fromkeys([*own_labels[parameter.dim], *concordance.values(), *concordance]))
     for label in setting:
         if label not in known:
-            hint = did_you_mean(label, known)
+            hint = did_you_mean(label, known, setting)
             raise ScenarioError(f"unknown {parameter.dim} '{label}' in parameter '{name}'.{hint}")
     given = {k: _number(v, f"parameter '{name}' of {parameter.dim} '{k}'") for k, v in setting.items()}
     kept = parameter.table if parameter.dim == "sector" else {}

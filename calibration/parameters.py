@@ -124,7 +124,7 @@ class Parameters:
             if value is None:
                 raise DataError(
                     f"parameter '{name}' has no value for sector '{sector}'; give it in [parameters] as "
-                    f'{name} = {{ "{sector}" = ... }}.{did_you_mean(sector, parameter.table)}'
+                    f'{name} = {{ "{sector}" = ... }}.{did_you_mean(sector, parameter.table, sectors)}'
                 )
             values.append(value)
         used = set(sectors) | {groups[s] for s in sectors if s in groups}
@@ -132,7 +132,7 @@ class Parameters:
             if label not in used:
                 raise DataError(
                     f"parameter '{name}' has a value for sector '{label}', which the data do not have; "
-                    f"use the sectors of the data.{did_you_mean(label, sectors)}"
+                    f"use the sectors of the data.{did_you_mean(label, sectors, parameter.table)}"
                 )
         return xr.DataArray(values, {"sector": sectors}, name=name)
 
@@ -158,7 +158,7 @@ class Parameters:
             members = [r for r in regions if groups.get(r) == label]
             tonnes = mined.reindex(members).fillna(0.0)
             if value and not tonnes.sum() > 0:
-                hint = did_you_mean(label, regions)
+                hint = did_you_mean(label, regions, self["ree_endowment_share"].table)
                 raise DataError(
                     f"parameter 'ree_endowment_share' has a value for region '{label}', which the data do not have; "
                     f"use the regions of the data.{hint}"
@@ -192,7 +192,7 @@ class Parameters:
             if name not in entries:
                 known = ", ".join(sorted(entries))
                 raise ScenarioError(
-                    f"unknown key '{name}' in [parameters].{did_you_mean(name, entries)} Known keys: {known}."
+                    f"unknown key '{name}' in [parameters].{did_you_mean(name, entries, settings)} Known keys: {known}."
                 )
             entries[name] = overridden(entries[name], setting, {"sector": own[0], "region": own[1]})
             if estimates is not None:

@@ -12,6 +12,12 @@ import xarray as xr
 from framework.errors import DataError
 
 
+def named(kind: str, data: xr.Dataset) -> str:
+    """Name a data set in messages by its title, else by its file, else only by its kind."""
+    title, file = data.attrs.get("title"), data.encoding.get("source")
+    return f"{kind} '{title}'" if title else f"{kind} in file '{file}'" if file else f"the {kind}"
+
+
 def where(label: dict[str, str]) -> str:
     """Write a label as ``region 'JPN', sector 'Machinery'``."""
     return ", ".join(f"{dim} '{value}'" for dim, value in label.items())

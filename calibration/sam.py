@@ -7,6 +7,8 @@ household, and goods are the rest; their names are the user's.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +39,7 @@ FLOWS = {
     **{("INV", payer): SIGNED for payer in ("HOH", "GOV", "EXT")},
 }
 TOLERANCE = 1e-9
+TOTALS = re.compile(r"(?i)(.*\b)?(sub|grand )?(totals?|sums?)(\b.*)?|[Σ∑].*")
 
 
 def read_sam(path: str | Path | None = None) -> xr.DataArray:
@@ -71,6 +74,11 @@ def read_sam(path: str | Path | None = None) -> xr.DataArray:
         for label in labels:
             if labels.count(label) > 1:
                 raise DataError(f"SAM '{where}' has the {name} '{label}' twice; an account has one.")
+    _refuse_totals(
+        f"SAM '{where}'",
+        [label for label in rows if TOTALS.fullmatch(label)],
+        [label for label in columns if TOTALS.fullmatch(label)],
+    )
     for name, have, other in (("row", rows, columns), ("column", columns, rows)):
         for label in (x for x in other if x not in have):
             raise DataError(
@@ -98,6 +106,15 @@ def _cell(text: str, place: str) -> float:
     return value
 
 
+def _refuse_totals(what: str, rows: Sequence[str], columns: Sequence[str]) -> None:
+    """Refuse totals, which would count every payment twice."""
+    found = [f"{axis} '{labels[0]}'" for axis, labels in (("row", rows), ("column", columns)) if labels]
+    if found:
+        them = "it" if len(found) == 1 else "them"
+        holds = "holds" if len(found) == 1 else "hold"
+        raise DataError(f"{what}: the {' and the '.join(found)} {holds} totals, not an account; drop {them}.")
+
+
 def _source(path: str | Path | None) -> str:
     return "Hosoe, Gasawa and Hashimoto (2010), chapter 6" if path is None else Path(path).name
 
@@ -122,6 +139,11 @@ def check_sam(sam: xr.DataArray) -> tuple[list[str], list[str]]:
         which the model divides is not positive; the message names the account.
     """
     accounts = [str(a) for a in sam.receiver.values]
+    sums = [
+        [a for a in accounts if _is_total(sam.values, list(map(str, sam[dim].values)).index(a), axis)]
+        for axis, dim in enumerate(("receiver", "payer"))
+    ]
+    _refuse_totals("SAM", *sums)
     for name, meaning in INSTITUTIONS.items():
         if name not in accounts:
             others = [a for a in accounts if a not in INSTITUTIONS]
@@ -142,6 +164,14 @@ def check_sam(sam: xr.DataArray) -> tuple[list[str], list[str]]:
     _check_balance(sam)
     _check_totals(sam, goods, factors)
     return goods, factors
+
+
+def _is_total(values: np.ndarray, k: int, axis: int) -> bool:
+    """True if a row (axis 0) or column (axis 1) is the sum of the others, whatever its name."""
+    own, others = np.take(values, k, axis), np.delete(values, k, axis).sum(axis)
+    # The corner may be empty, the sum of all payments, or of the totals too.
+    own, others = np.delete(own, k), np.delete(others, k)
+    return bool(np.any(own) and np.allclose(own, others, rtol=TOLERANCE, atol=0))
 
 
 def _check_flows(sam: xr.DataArray, group: dict[str, str]) -> None:

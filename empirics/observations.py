@@ -180,7 +180,7 @@ def require_columns(columns: Sequence[Hashable], needed: Sequence[str], what: st
     for name in needed:
         if name not in columns:
             raise DataError(
-                f"{what} has no column '{name}'.{did_you_mean(name, map(str, columns))} It has: {', '.join(map(str, columns))}."
+                f"{what} has no column '{name}'.{did_you_mean(name, map(str, columns), needed)} It has: {', '.join(map(str, columns))}."
             )
 
 

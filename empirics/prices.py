@@ -55,7 +55,7 @@ def read_prices(path: str | Path | None = None) -> pd.DataFrame:
     for column in COLUMNS:
         if column not in table:
             known = map(str, table.columns)
-            raise DataError(f"{place} has no column '{column}'.{did_you_mean(column, known)}")
+            raise DataError(f"{place} has no column '{column}'.{did_you_mean(column, known, COLUMNS)}")
     for column in ("first_day", "last_day"):
         days = pd.to_datetime(table[column], errors="coerce", format="ISO8601")
         _refuse(days.isna(), table, column, place, "is not an ISO date such as 2010-07-26")

@@ -92,7 +92,7 @@ def _weighted(requirements: xr.DataArray, weights: xr.DataArray, what: str, maxi
         known = weights["element"].values
         if element not in known:
             raise DataError(
-                f"element '{element}' is required but has no {what}.{did_you_mean(element, known)}"
+                f"element '{element}' is required but has no {what}.{did_you_mean(element, known, requirements['element'].values)}"
             )
     chosen = weights.sel(element=requirements["element"])
     wrong = ~((chosen >= 0) & (chosen <= maximum) & np.isfinite(chosen))
@@ -139,7 +139,7 @@ def read_by_country(path: str | Path, value: str) -> xr.DataArray:
     for column in ("element", "country", value):
         if column not in table:
             raise DataError(
-                f"'{path}' has no column '{column}'.{did_you_mean(column, map(str, table.columns))}"
+                f"'{path}' has no column '{column}'.{did_you_mean(column, map(str, table.columns), ['element', 'country', value])}"
             )
     keys = table[["element", "country"]]
     if keys.duplicated().any():

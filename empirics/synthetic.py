@@ -108,7 +108,7 @@ def _frame(truth: xr.Dataset, settings: WorldSettings) -> xr.Dataset:
     for name in BY_SECTOR:
         if name not in truth:
             raise DataError(
-                f"the truth has no '{name}' by sector.{did_you_mean(name, map(str, truth.data_vars))}"
+                f"the truth has no '{name}' by sector.{did_you_mean(name, map(str, truth.data_vars), BY_SECTOR)}"
             )
         if truth[name].dims != ("sector",):
             raise DataError(f"the truth's '{name}' has dims {truth[name].dims}; it needs (sector).")
@@ -116,7 +116,7 @@ def _frame(truth: xr.Dataset, settings: WorldSettings) -> xr.Dataset:
         for sector in sectors:
             if sector not in known:
                 raise DataError(
-                    f"the truth's '{name}' has no sector '{sector}'.{did_you_mean(sector, known)}"
+                    f"the truth's '{name}' has no sector '{sector}'.{did_you_mean(sector, known, sectors)}"
                 )
     phi, psi = (float(truth[k]) if k in truth else default for k, default in SCALARS.items())
     world = xr.Dataset(

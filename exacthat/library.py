@@ -15,6 +15,7 @@ import xarray as xr
 
 import calibration
 from exacthat.scenario import Study
+from exacthat.scenario_errors import located
 from exacthat.tables import fill
 from framework.errors import DataError, ExacthatError, ModelError, ScenarioError, did_you_mean
 from framework.symbols import Kind
@@ -237,16 +238,17 @@ def _calibrated(study: Study, model: Model, source: str, folder: str | None) -> 
     """
     defaults = calibration.default_parameters()
     if study.estimates is not None:
-        defaults = calibration.Parameters.from_estimates(study.folder / study.estimates)
+        with located(study, "estimates"):
+            defaults = calibration.Parameters.from_estimates(study.folder / study.estimates)
     for key in study.parameters:
         if key not in defaults.entries:
             raise ScenarioError(
-                f"{study.where(key, 'parameters')}: unknown key '{key}'.{did_you_mean(key, defaults.entries)} "
+                f"{study.where(key, 'parameters')}: unknown key '{key}'.{did_you_mean(key, defaults.entries, study.parameters)} "
                 f"Parameters: {', '.join(defaults.entries)}."
             )
-    parameters = defaults.override(
-        {k: v for k, v in study.parameters.items() if v not in (defaults[k].value, defaults[k].table)}
-    )
+    own = {k: v for k, v in study.parameters.items() if v not in (defaults[k].value, defaults[k].table)}
+    with located(study, "", "parameters"):
+        parameters = defaults.override(own)
     official = calibration.load_table(source, folder)
 
     build = functools.partial(CALIBRATED[study.model], official, inventories=study.inventories)
@@ -273,7 +275,7 @@ def _from_sam(study: Study, model: Model, source: str | None) -> Baseline:
         if key not in calibration.SAM_ELASTICITIES:
             raise ScenarioError(
                 f"{study.where(key, 'parameters')}: '{key}' follows from the social accounting matrix or is unknown."
-                f"{did_you_mean(key, calibration.SAM_ELASTICITIES)} Parameters: {', '.join(calibration.SAM_ELASTICITIES)}."
+                f"{did_you_mean(key, calibration.SAM_ELASTICITIES, study.parameters)} Parameters: {', '.join(calibration.SAM_ELASTICITIES)}."
             )
     data = FROM_SAM[study.model](calibration.read_sam(source))
     data = _with_parameters(data, study.parameters, model, study)
@@ -288,7 +290,7 @@ def _with_parameters(data: xr.Dataset, settings: Mapping[str, Any], model: Model
         place = study.where(key, "parameters")
         if key not in known:
             raise ScenarioError(
-                f"{place}: unknown key '{key}'.{did_you_mean(key, known)} Parameters of '{model.name}': "
+                f"{place}: unknown key '{key}'.{did_you_mean(key, known, study.parameters)} Parameters of '{model.name}': "
                 f"{', '.join(known)}."
             )
         if key not in data:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -72,9 +73,10 @@ def assemble(
     ):
         results["cushioning_index"] = cushioning_index(results["real_consumption"])
     settings = {scenario.name: scenario.settings for scenario in study.scenario}
+    one = outcomes.isel(dict.fromkeys(["scenario", *groups], 0))
     coords = {
         "setting": [_setting(settings[name]) for name in names],
-        "setting_in_words": [setting_in_words(settings[name], outcomes) for name in names],
+        "setting_in_words": [setting_in_words(settings[name], one) for name in names],
         **_elements(cases, solutions, names),
     }
     results = results.assign_coords({key: ("scenario", words) for key, words in coords.items()})
@@ -103,14 +105,19 @@ def _elements(
 
 
 def _setting(settings: Mapping[str, Any]) -> str:
-    """Return what a scenario sets, as it is written in a file."""
-    return ", ".join(f"{key} = {_written(value)}" for key, value in settings.items())
+    """Return what a scenario sets as lines of TOML, as in a file."""
+    return "\n".join(f"{_key(key)} = {_written(value)}" for key, value in settings.items())
 
 
 def _written(value: Any) -> str:
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{label} = {_written(inner)}" for label, inner in value.items()) + " }"
-    return str(value)
+        return "{ " + ", ".join(f"{_key(label)} = {_written(inner)}" for label, inner in value.items()) + " }"
+    # Texts and keys in JSON are texts and keys in TOML.
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
 
 
 def cushioning_index(real_consumption: xr.DataArray) -> xr.DataArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Sequence, Set
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from exacthat.bands import DRAWS, with_bands
 from exacthat.library import Baseline, load_baseline, load_model
 from exacthat.results import assemble
 from exacthat.scenario import Case, Study, default_study, plan, read_study
+from exacthat.scenario_errors import located
 from exacthat.tables import about, before, shock
 from framework import Model, Problem, Solution, compile_model, hat, solve
 from framework.errors import DataError, SolveError
@@ -109,9 +111,11 @@ def solve_study(
         Wraps the sequence of cases, for instance to show progress.
     """
     study = study.by_default()
-    model = model or load_model(study.model, study.folder)
+    with located(study, "model"):
+        model = model or load_model(study.model, study.folder)
     cases = plan(study, model)
-    baseline = load_baseline(model, study, data)
+    with located(study, "data") if study.data and data is None else nullcontext():
+        baseline = load_baseline(model, study, data)
 
     @functools.cache
     def hatted(variant: Choice) -> Model:
@@ -158,7 +162,7 @@ def _solve_case(case: Case, study: Study, system: System, data: xr.Dataset, repo
         require_feasible(problem, study.parameters)
         solution = solve(problem)
     except (DataError, SolveError) as error:
-        raise type(error)(f"{case.label}: {error}\nNo results are reported.") from error
+        raise type(error)(f"{study.where_case(case)}: {error}\nNo results are reported.") from error
     fixed = {
         key: shocks.get(key, before(given[key], data)).assign_attrs(about(given[key]))
         for key in sorted((reported & given.keys()) - {*map(str, solution.outcomes)})

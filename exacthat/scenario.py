@@ -27,7 +27,7 @@ from pydantic import (
     ValidationError,
 )
 
-from exacthat.scenario_errors import SHOCK, TOP_LEVEL, form_message, line_of
+from exacthat.scenario_errors import FIELDS, SHOCK, TOP_LEVEL, form_message, line_of
 from framework.errors import ScenarioError, did_you_mean
 from framework.symbols import Declaration, Kind
 
@@ -120,6 +120,13 @@ class Study(BaseModel):
         """Chosen names by variant group; a single name may be written without brackets."""
         return {k: [v] if isinstance(v, str) else list(v) for k, v in self.__pydantic_extra__.items()}
 
+    def where_case(self, case: Case) -> str:
+        """Return the place of a case in words: that of its scenario in a file, and its variant."""
+        if not Path(self.source).is_file():
+            return case.label
+        number = [s.name for s in self.scenario].index(case.scenario)
+        return ", ".join([self.where("name", "scenario", number), *case.variant_in_words])
+
     def where(self, key: str, section: str = "", number: int = 0) -> str:
         """Return the place of a key in words: ``study.toml, line 12, [[scenario]] "tax"``."""
         if self.source == SHOCK:
@@ -192,7 +199,12 @@ class Case:
     @property
     def label(self) -> str:
         """Name in messages: ``tax, technology fixed-effort``."""
-        return ", ".join([self.scenario, *(f"{group} {name}" for group, name in self.variant.items())])
+        return ", ".join([self.scenario, *self.variant_in_words])
+
+    @property
+    def variant_in_words(self) -> list[str]:
+        """The chosen name of each variant group that the study compares."""
+        return [f"{group} {name}" for group, name in self.variant.items()]
 
 
 def read_study(path: Path) -> Study:
@@ -224,10 +236,24 @@ def _pairs(option: str, settings: Iterable[str]) -> list[tuple[str, str]]:
     out = []
     for setting in settings:
         key, sign, value = (part.strip() for part in setting.partition("="))
+        if not sign and setting.endswith(".toml"):
+            raise ScenarioError(
+                f"{option} '{setting}' is a file; run it with 'exacthat run {setting}', or another model on it with "
+                f"--scenarios {setting}."
+            )
         if not sign or not key or not value:
             raise ScenarioError(f"{option} '{setting}' is not of the form key=value.")
         out.append((key, value))
     return out
+
+
+def _require_value(key: str, value: str) -> None:
+    """Refuse a setting of the command line that is not TOML by itself, so that it cannot run into the next."""
+    try:
+        tomllib.loads(f"{key} = {value}")
+    except tomllib.TOMLDecodeError as error:
+        what = str(error).replace("line 1, ", "")
+        raise ScenarioError(f"{SHOCK} is not valid TOML: '{key} = {value}': {what}.") from error
 
 
 def shock_study(model: str, shocks: Iterable[str]) -> Study:
@@ -236,6 +262,7 @@ def shock_study(model: str, shocks: Iterable[str]) -> Study:
     for key, value in _pairs(SHOCK, shocks):
         if key in values:
             raise ScenarioError(f"{SHOCK} sets '{key}' twice; give it one value, or a table by label.")
+        _require_value(key, value)
         values[key] = value
     lines = [f"{key} = {value}" for key, value in values.items()]
     text = "\n".join([f"model = {json.dumps(model)}", "[[scenario]]", 'name = "shock"', *lines, ""])
@@ -290,7 +317,7 @@ def _chosen_variants(study: Study, model: Model) -> dict[str, list[str]]:
     """
     for group, names in study.variants.items():
         if group not in model.variants:
-            near = did_you_mean(group, [*Study.model_fields, *model.variants])
+            near = did_you_mean(group, [*FIELDS, *model.variants], {*study.variants, *study.model_fields_set})
             inside = {*model.elements, *model.closures, *(d.key for d in model.of_kind(Kind.EXOGENOUS))}
             near = " It belongs in a [[scenario]]." if group in inside else near
             raise ScenarioError(f"{study.where(group)}: unknown key '{group}'.{near} {TOP_LEVEL}")
@@ -350,7 +377,7 @@ def _settings(study: Study, number: int, model: Model) -> tuple[dict, dict, dict
         known = [*exogenous, *model.closures, *model.elements]
         if key not in known:
             raise ScenarioError(
-                f"{where}: unknown key '{key}'.{_key_of(model, key) or did_you_mean(key, known)} "
+                f"{where}: unknown key '{key}'.{_key_of(model, key) or did_you_mean(key, known, study.scenario[number].settings)} "
                 f"A scenario of '{model.name}'{_variant_in_words(model)} may set: {', '.join(known)}."
             )
         if isinstance(value, str):

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
+
+from framework.errors import ExacthatError, nearest
+
+if TYPE_CHECKING:
+    from exacthat.scenario import Study
 
 SHOCK = "--shock"
 """Source of a study that the command line makes of its own option."""
 
+FIELDS = ("model", "data", "estimates", "inventories", "parameters", "scenario")
+"""Keys of a scenario file besides the variant groups of its model."""
+
 TOP_LEVEL = "A scenario file has: model, data, estimates, inventories, the model's variant groups, [parameters], [[scenario]]."
+
+
+@contextmanager
+def located(study: Study, key: str, section: str = "") -> Iterator[None]:
+    """Say of an error that a key of a scenario file causes where the key stands, unless the message says so."""
+    try:
+        yield
+    except ExacthatError as error:
+        if not Path(study.source).is_file() or str(error).startswith(study.source):
+            raise
+        what = str(error).removeprefix(f"[{section}] ")
+        raise type(error)(f"{study.where(key, section)}: {what}") from error
 
 
 def form_message(error: ValidationError, content: Mapping[str, Any], text: str, source: str) -> str:
@@ -39,9 +60,8 @@ def _advice(violation: Mapping[str, Any], section: str, key: str) -> str:
         return 'the scenario has no name; write name = "...".'
     if missing:
         field = violation["loc"][-1]
-        near = [k for k in difflib.get_close_matches(field, list(violation["input"])) if k != field]
-        if near:
-            return f"'{field}' is missing; '{near[0]}' is unknown: is it meant?"
+        if near := nearest(field, violation["input"], FIELDS):
+            return f"'{field}' is missing; '{near}' is unknown: is it meant?"
         fix = 'a line model = "..."' if field == "model" else "at least one [[scenario]] table"
         return f"'{field}' is missing; add {fix}."
     if section == "scenario" and key == "name":

@@ -76,7 +76,7 @@ def _fill(array: xr.DataArray, value: Any, dims: tuple[str, ...], at: dict[str, 
     for label, inner in value.items():
         if label not in labels:
             raise ScenarioError(
-                f"{place}: {dims[0]} has no label '{label}'.{did_you_mean(label, labels)} "
+                f"{place}: {dims[0]} has no label '{label}'.{did_you_mean(label, labels, value)} "
                 f"It has: {', '.join(labels)}."
             )
         _fill(array, inner, dims[1:], {**at, dims[0]: label}, place)

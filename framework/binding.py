@@ -140,7 +140,7 @@ def _elements(
         if name not in known:
             has = f"; it has {', '.join(known)}" if known else ""
             raise DataError(
-                f"model '{system.model.name}' has no element '{name}'{has}.{did_you_mean(name, known)}"
+                f"model '{system.model.name}' has no element '{name}'{has}.{did_you_mean(name, known, given)}"
             )
     chosen, positions = {}, {}
     for name, element in known.items():
@@ -184,7 +184,7 @@ def _check_shock_names(system: System, shocks: Mapping[str, object]) -> None:
                 what = "is unknown"
         raise DataError(
             f"shock '{key}' {what}; model '{model.name}' takes {', '.join(sorted(known))}."
-            + did_you_mean(key, known)
+            + did_you_mean(key, known, shocks)
         )
 
 
@@ -212,6 +212,11 @@ class Reader:
         default_factory=dict
     )  # what several quantities read is held once
 
+    @property
+    def _keys(self) -> list[str]:
+        """What data of the model are called."""
+        return [d.key for d in self.model.symbols.values()]
+
     def read(self, decl: Declaration) -> np.ndarray:
         """The baseline value of a declared quantity, checked."""
         key = decl.default if isinstance(decl.default, str) else decl.key
@@ -219,7 +224,7 @@ class Reader:
             what = decl.description or decl.name
             raise DataError(
                 f"model '{self.model.name}' needs '{key}' ({what}) with dims ({', '.join(decl.dim_names)}); "
-                f"it is not in the data.{did_you_mean(key, map(str, self.data.data_vars))}"
+                f"it is not in the data.{did_you_mean(key, map(str, self.data.data_vars), self._keys)}"
             )
         at = key, decl.dim_names
         if at not in self._arrays:
@@ -260,7 +265,7 @@ class Reader:
             if label not in names:
                 raise DataError(
                     f"'{decl.key}': '{label}' is not a {decl.dim_names[0]} ({_some(names)})."
-                    + did_you_mean(label, names)
+                    + did_you_mean(label, names, given)
                 )
         if plain is None and (missing := [n for n in names if n not in given]):
             raise DataError(

@@ -226,7 +226,7 @@ def nests(
     point = dict(at or {})
     for key in point:
         if key not in data:
-            raise DataError(f"the data have no '{key}' to be set.{did_you_mean(key, map(str, data))}")
+            raise DataError(f"the data have no '{key}' to be set.{did_you_mean(key, map(str, data), point)}")
     changed = data.assign(
         {k: xr.full_like(data[k], v) if isinstance(v, (int, float)) else v for k, v in point.items()}
     )
@@ -234,7 +234,9 @@ def nests(
     read = [{d.key for d in system.inputs} for system in systems]
     for key in shocks:
         if key not in read[0] | read[1]:
-            raise DataError(f"neither model takes the shock '{key}'.{did_you_mean(key, read[0] | read[1])}")
+            raise DataError(
+                f"neither model takes the shock '{key}'.{did_you_mean(key, read[0] | read[1], shocks)}"
+            )
     left, right = (
         solve(system.bind(changed, {k: v for k, v in shocks.items() if k in own}, elements)).variables
         for system, own in zip(systems, read, strict=True)

@@ -30,7 +30,17 @@ class CompilerError(ExacthatError):
     """The C back end was asked for, and there is no C compiler or it fails."""
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``" Did you mean 'x'?"`` for the nearest known name, or an empty string."""
-    near = difflib.get_close_matches(str(name), [str(k) for k in known], n=1, cutoff=0.6)
-    return f" Did you mean '{near[0]}'?" if near else ""
+def nearest(name: str, known: Iterable[str], used: Iterable[str] = ()) -> str:
+    """Return the known name that is most like a name; an empty string if none is, or if that one is `used` as itself."""
+    near = difflib.get_close_matches(str(name), [str(k) for k in known], n=1)
+    return near[0] if near and near[0] not in {str(name), *map(str, used)} else ""
+
+
+def did_you_mean(name: str, known: Iterable[str], used: Iterable[str] = ()) -> str:
+    """Return ``" Did you mean 'x'?"`` for the `nearest` known name, or an empty string.
+
+    `used` are names that stand for themselves already: what is given under another key of the same table, or data
+    that the model reads as something else.
+    """
+    near = nearest(name, known, used)
+    return f" Did you mean '{near}'?" if near else ""

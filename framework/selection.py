@@ -107,7 +107,7 @@ def _select(problem: Problem, decl: Declaration, where: Mapping[str, object]) ->
         if dim not in decl.dim_names:
             raise DataError(
                 f"'{decl.key}' has no dim '{dim}'; it is over ({', '.join(decl.dim_names)})."
-                + did_you_mean(dim, decl.dim_names)
+                + did_you_mean(dim, decl.dim_names, where)
             )
     shape = tuple(problem.sizes[r] for r in decl.roots)
     cells = np.arange(prod(shape)).reshape(shape)

@@ -213,7 +213,7 @@ def _weights(problem: Problem, decl: Declaration, where: Where | None, weights: 
     for dim in where:
         if dim not in labels:
             raise DataError(
-                f"'{decl.key}' has no dim '{dim}'; it is over ({', '.join(labels)}).{did_you_mean(dim, labels)}"
+                f"'{decl.key}' has no dim '{dim}'; it is over ({', '.join(labels)}).{did_you_mean(dim, labels, where)}"
             )
     if missing := [dim for dim in labels if dim not in where]:
         raise DataError(

@@ -89,6 +89,48 @@ def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path):
         calibration.read_sam(tmp_path / "latin.csv")
 
 
+def with_totals(row: str | None, column: str | None) -> pd.DataFrame:
+    sam = textbook()
+    if column is not None:
+        sam[column] = sam.sum(axis=1)
+    if row is not None:
+        sam.loc[row] = sam.sum()
+    return sam
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "match"),
+    [
+        (
+            "Total",
+            "Total",
+            r"my\.csv': the row 'Total' and the column 'Total' hold totals, not an account; drop them\.",
+        ),
+        (
+            "Sum of payments",
+            None,
+            r"my\.csv': the row 'Sum of payments' holds totals, not an account; drop it\.",
+        ),
+        (
+            None,
+            "TOTAL RECEIPTS",
+            r"my\.csv': the column 'TOTAL RECEIPTS' holds totals, not an account; drop it\.",
+        ),
+    ],
+)
+def test_totals_in_a_file_are_recognised_by_name(tmp_path, row, column, match):
+    with_totals(row, column).to_csv(tmp_path / "my.csv")
+    with pytest.raises(DataError, match=match):
+        calibration.read_sam(tmp_path / "my.csv")
+
+
+def test_totals_of_any_name_are_recognised_by_their_values():
+    sam = with_totals("ALL", "ALL")
+    refused(r"SAM: the row 'ALL' and the column 'ALL' hold totals, not an account; drop them\.", sam)
+    sam.loc["ALL", "ALL"] = 0.0
+    refused(r"SAM: the row 'ALL' and the column 'ALL' hold totals", sam)
+
+
 # ---- faults of the accounts ----------------------------------------------------------------------
 
 

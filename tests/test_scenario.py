@@ -6,9 +6,10 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exacthat.run import run_scenarios
 from exacthat.scenario import default_study, parse_study, plan, read_study, shock_study
 from exacthat.tables import fill, shock
-from framework.errors import ScenarioError
+from framework.errors import ExacthatError, ScenarioError
 from framework.model import Model
 from framework.symbols import Kind
 
@@ -122,8 +123,12 @@ SCENARIO = '[[scenario]]\nname = "a"\nexport_tax = 0.25\n'
             "line 2: name each technology once, at least one of: fixed, free-entry",
         ),
         (
+            HEAD + '[[scenario]]\nname = "a"\nexprt_tax = 1\n',
+            "line 4, [[scenario]] \"a\": unknown key 'exprt_tax'. Did you mean 'export_tax'?",
+        ),
+        (
             HEAD + SCENARIO + "exprt_tax = 1\n",
-            "line 5, [[scenario]] \"a\": unknown key 'exprt_tax'. Did you mean 'export_tax'?",
+            "line 5, [[scenario]] \"a\": unknown key 'exprt_tax'. A scenario of",
         ),
         (
             HEAD + SCENARIO + "price_ratio = 2\n",
@@ -171,6 +176,40 @@ def test_values_of_the_command_line_are_toml_and_never_code(model):
         shock_study("toy", ["export_tax=__import__('os')"])
     with pytest.raises(ScenarioError, match="--shock 'export_tax' is not of the form key=value"):
         shock_study("toy", ["export_tax"])
+    with pytest.raises(
+        ScenarioError, match=r"'trade_cost = \{USA=\{CHN=x\}\}': Invalid value \(at column 24\)"
+    ):
+        shock_study("toy", ["export_tax=1", "trade_cost={USA={CHN=x}}"])
+    with pytest.raises(ScenarioError, match=r"'my\.toml' is a file; run it with 'exacthat run my\.toml'"):
+        shock_study("toy", ["my.toml"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('model = "armington"\n[[scenario]\n', "toml is not valid TOML: .*at line 2, column 11"),
+        (
+            'model = "armingon"\n[[scenario]]\nname = "a"\nlabour = 2\n',
+            r"toml, line 1: there is no model 'armingon'",
+        ),
+        (
+            'model = "armington"\ndata = "wiod"\n[[scenario]]\nname = "a"\nlabour = 2\n',
+            "toml, line 2: unknown table 'wiod'",
+        ),
+        (
+            '# mine\nmodel = "armington"\n[parameters]\ntrade_elasticity = -3\n[[scenario]]\nname = "a"\nlabour = 2\n',
+            r"toml, line 3, \[parameters\]: parameter 'trade_elasticity' is -3; it must be positive",
+        ),
+        (
+            'model = "armington"\n[[scenario]]\nname = "a"\ntrade_cost = 1e300\n',
+            r'toml, line 3, \[\[scenario\]\] "a": model \'armington\' was not solved',
+        ),
+    ],
+)
+def test_faults_that_the_model_or_the_data_find_have_the_line_of_the_file(tmp_path, text, message):
+    (tmp_path / "study.toml").write_text(text)
+    with pytest.raises(ExacthatError, match=f"study.{message}"):
+        run_scenarios(tmp_path / "study.toml")
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))

@@ -111,6 +111,22 @@ def test_faults_are_named(change, words):
         baseline_from_flows(*change(flows(economy()), raw(economy())))
 
 
+def test_arrays_without_labels_are_refused_with_the_way_to_label_them():
+    bare = flows(economy()).values
+    with pytest.raises(
+        DataError,
+        match=r"'flows' is a numpy.ndarray of shape \(4, 4, 5\), without labels; it must be an xarray.DataArray "
+        r"over \(importer, exporter, sector\): xarray.DataArray\(values, coords=\{'importer': regions",
+    ):
+        baseline_from_flows(bare, raw(economy()))  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"'data' is a dict, without labels; it must be an xarray.Dataset"):
+        baseline_from_flows(flows(economy()), {})  # type: ignore[arg-type]
+    with pytest.raises(
+        DataError, match=r"'shares' is a numpy.ndarray .* xarray.Dataset with expenditure_share, "
+    ):
+        baseline_from_shares(bare, 1.0)  # type: ignore[arg-type]
+
+
 def test_shares_without_unique_accounts_are_refused():
     """Two pairs of regions that trade only among themselves have no common scale."""
     data = economy()[

@@ -178,7 +178,7 @@ class Panel:
             if label not in present:
                 raise DataError(
                     f"{self.source}: {what} names '{label}', which is nowhere in '{column}'."
-                    f"{did_you_mean(label, present)} It holds: {_some(present, 12)}."
+                    f"{did_you_mean(label, present, wanted)} It holds: {_some(present, 12)}."
                 )
         return np.append(np.isin(known, wanted), False)[codes]
 

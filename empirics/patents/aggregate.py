@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -168,7 +168,7 @@ def scale_sample(sample: xr.DataArray, totals: xr.DataArray) -> xr.DataArray:
     for dim in dims:
         if missing := [label for label in sample[dim].values if label not in totals[dim].values]:
             raise DataError(
-                f"there is no total for {dim} '{missing[0]}'.{did_you_mean(missing[0], totals[dim].values)}"
+                f"there is no total for {dim} '{missing[0]}'.{did_you_mean(missing[0], totals[dim].values, sample[dim].values)}"
             )
     totals = totals.sel({dim: sample[dim] for dim in dims})
     drawn = sample.sum([dim for dim in sample.dims if dim not in dims])
@@ -279,11 +279,11 @@ def _table(rows: pd.DataFrame, dims: dict[str, list]) -> xr.DataArray:
     )
 
 
-def _require_columns(table: pd.DataFrame, columns: Iterable[str]) -> None:
+def _require_columns(table: pd.DataFrame, columns: Collection[str]) -> None:
     for column in columns:
         if column not in table.columns:
             raise DataError(
-                f"the classification has no column '{column}'.{did_you_mean(column, table.columns)}"
+                f"the classification has no column '{column}'.{did_you_mean(column, table.columns, columns)}"
             )
 
 

@@ -135,7 +135,7 @@ def _parquet(file: Path, columns: Sequence[str]) -> Iterator[Record]:
         names = table.schema_arrow.names
         if columns[0] not in names:
             raise DataError(
-                f"'{file}' has no column '{columns[0]}' but {', '.join(names)}.{did_you_mean(columns[0], names)}"
+                f"'{file}' has no column '{columns[0]}' but {', '.join(names)}.{did_you_mean(columns[0], names, columns)}"
             )
         wanted = [name for name in columns if name in names]
         row = 0

@@ -125,7 +125,7 @@ def _columns(path: str | Path) -> pd.DataFrame:
     lacking = [name for name in PORTAL if name not in head]
     if lacking:
         raise DataError(
-            f"'{path}' has no column '{lacking[0]}'.{did_you_mean(lacking[0], head)} A file of INDSTAT from the portal has the columns "
+            f"'{path}' has no column '{lacking[0]}'.{did_you_mean(lacking[0], head, PORTAL)} A file of INDSTAT from the portal has the columns "
             f"{', '.join(PORTAL)}."
         )
     return read_text_table(path).rename(columns=PORTAL)

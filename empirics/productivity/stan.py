@@ -63,7 +63,7 @@ def read_stan(path: str | Path) -> Checked:
     for name in names:
         if name not in head:
             raise DataError(
-                f"{where} has no column '{name}'.{did_you_mean(name, head)} A file of STAN has the columns {', '.join(OECD_STAT)} "
+                f"{where} has no column '{name}'.{did_you_mean(name, head, names)} A file of STAN has the columns {', '.join(OECD_STAT)} "
                 f"(OECD.Stat) or {', '.join(SDMX)} (Data Explorer)."
             )
     table = read_text_table(path)[list(names)].rename(columns=names)

@@ -114,7 +114,7 @@ def us_productivity(ces: pd.DataFrame, shares: pd.DataFrame) -> pd.DataFrame:
     lacking = sorted(set(ces["industry"]) - set(shares.index))
     if lacking:
         raise DataError(
-            f"industry '{lacking[0]}' has no cost shares.{did_you_mean(lacking[0], shares.index)}"
+            f"industry '{lacking[0]}' has no cost shares.{did_you_mean(lacking[0], shares.index, ces['industry'])}"
         )
     panel = ces.join(shares[columns], on="industry")
     inputs = {"labour": "labour_share", "materials": "materials_share", "capital": "capital_share"}
@@ -227,14 +227,14 @@ def _bea_industries(industries: pd.Index, accounts: xr.Dataset) -> pd.Series:
     unknown = [x for x in industries if x not in own and x not in crosswalk.index]
     if unknown:
         raise DataError(
-            f"industry '{unknown[0]}' is not a manufacturing industry of NAICS 2012.{did_you_mean(unknown[0], crosswalk.index)} Take the "
+            f"industry '{unknown[0]}' is not a manufacturing industry of NAICS 2012.{did_you_mean(unknown[0], crosswalk.index, industries)} Take the "
             "NAICS 2012 version of the database."
         )
     bea = pd.Series([x if x in own else crosswalk[x] for x in industries], industries)
     lacking = sorted(set(bea) - own)
     if lacking:
         raise DataError(
-            f"the accounts have no industry '{lacking[0]}'.{did_you_mean(lacking[0], own)} Use the detail tables of 2012."
+            f"the accounts have no industry '{lacking[0]}'.{did_you_mean(lacking[0], own, bea)} Use the detail tables of 2012."
         )
     return bea
 
@@ -248,6 +248,6 @@ def _sensitivity(industries: np.ndarray, measurement: xr.Dataset) -> pd.Series:
     lacking = sorted(set(industries) - set(values.index))
     if lacking:
         raise DataError(
-            f"industry '{lacking[0]}' has no REE sensitivity.{did_you_mean(lacking[0], values.index)}"
+            f"industry '{lacking[0]}' has no REE sensitivity.{did_you_mean(lacking[0], values.index, industries)}"
         )
     return values
