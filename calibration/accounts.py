@@ -147,9 +147,7 @@ def baseline_from_flows(
     DataError
         A variable or label is missing, a flow is negative, costs do not add up, or final use is negative.
     """
-    _require_type(flows, xr.DataArray, "flows", f"over ({', '.join(_PAIR)}): {_ARRAY}")
-    _require_type(data, xr.Dataset, "data", f"of labelled shares: {_DATASET}")
-    data = _complete(data.assign(flows=flows), ("flows", "value_added_share", "input_share"))
+    data = _complete(_with_flows(data, flows), ("flows", "value_added_share", "input_share"))
     if (data.flows < 0).any():
         raise DataError(
             f"'flows' is negative at {_first(data.flows < 0)}; every value must be zero or positive"
@@ -218,6 +216,12 @@ def _require_type(given: object, wanted: type, name: str, how: str) -> None:
         raise DataError(
             f"'{name}' is a {kind}{shape}, without labels; it must be an xarray.{wanted.__name__} {how}"
         )
+
+
+def _with_flows(data: xr.Dataset, flows: xr.DataArray) -> xr.Dataset:
+    _require_type(flows, xr.DataArray, "flows", f"over ({', '.join(_PAIR)}): {_ARRAY}")
+    _require_type(data, xr.Dataset, "data", f"of labelled shares: {_DATASET}")
+    return data.assign(flows=flows)
 
 
 def _complete(data: xr.Dataset, needed: tuple[str, ...]) -> xr.Dataset:

@@ -323,7 +323,8 @@ def test_data_that_break_a_bound_before_any_shock_are_blamed_and_not_the_shock(t
     result = invoke("run", study, "--out", tmp_path / "out")
     assert result.exit_code == 1
     expected = (
-        r"error: tax, technology exogenous: before any shock 'ree_exports' is -\d+\.\d+ million USD at the baseline "
+        r'error: .*study\.toml, line 5, \[\[scenario\]\] "tax", technology exogenous: '
+        r"before any shock 'ree_exports' is -\d+\.\d+ million USD at the baseline "
         r"world price, but must not be below 0: the baseline data cannot be an equilibrium of this model, whatever the "
         r"shock\. Correct the data or the parameters they are made with; this study sets ree_endowment_share\. "
         r"\(.*ree_exporter is 'CHN'\.\) No results are reported\."

@@ -232,7 +232,7 @@ def test_bad_klems_tables_are_refused_by_name(tmp_path):
             klems_rows().assign(LAB=39.0),
             "the costs of industry '8', year 1963 sum to 99.00, but its output is 100.00",
         ),
-        (klems_rows().drop(columns="II_QI"), "has no column 'II_QI'. Did you mean"),
+        (klems_rows().drop(columns="II_QI"), "has no column 'II_QI'. It has: "),
         (pd.concat([klems_rows()] * 2), "industry '8', year 1963 more than once"),
     ):
         frame.to_parquet(path)

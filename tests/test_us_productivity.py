@@ -95,7 +95,8 @@ def test_missing_tables_and_unknown_industries_are_refused_by_name(ces, accounts
     with pytest.raises(DataError, match="does not hold the NBER-CES database"):
         us_panel(tmp_path)
     with pytest.raises(
-        DataError, match=r"'311112' is not a manufacturing industry of NAICS 2012\. Did you mean"
+        DataError,
+        match=r"'311112' is not a manufacturing industry of NAICS 2012\. Take the NAICS 2012 version",
     ):
         us_cost_shares(ces.replace({"industry": {"311111": "311112"}}), accounts)
     with pytest.raises(DataError, match="the database has no year 2012"):
@@ -104,13 +105,13 @@ def test_missing_tables_and_unknown_industries_are_refused_by_name(ces, accounts
     with pytest.raises(DataError, match="the accounts have no industry '335911'"):
         us_cost_shares(ces, accounts.sel(industry=kept))
     shares = us_cost_shares(ces, accounts)
-    with pytest.raises(DataError, match=r"industry '311111' has no cost shares\. Did you mean"):
+    with pytest.raises(DataError, match=r"industry '311111' has no cost shares\.$"):
         us_productivity(ces, shares.drop(index="311111"))
 
 
 def test_an_industry_without_sensitivity_is_refused_by_name(official_data):
     measured = xr.Dataset({"sensitivity_naics": ("naics", [1.0])}, coords={"naics": ["311111"]})
-    with pytest.raises(DataError, match=r"industry '311119' has no REE sensitivity\. Did you mean '311111'"):
+    with pytest.raises(DataError, match=r"industry '311119' has no REE sensitivity\.$"):
         us_panel(official_data, measured)
     with pytest.raises(DataError, match="has no 'sensitivity_naics'"):
         us_panel(official_data, xr.Dataset())
