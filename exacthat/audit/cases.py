@@ -134,7 +134,9 @@ def solved(
         for instrument in INSTRUMENTS:
             fixed = None
             for technology in names:
-                data = _with_stable_research(economy.data, systems[technology, instrument])
+                data = economy.data
+                if research_moves(technology):
+                    data = data.assign(variety_productivity=PHI_OF_MOBILE_RESEARCH)
                 found = _solve(economy, technology, instrument, systems[technology, instrument], data)
                 if isinstance(found, Unsolved):
                     yield found
@@ -153,9 +155,10 @@ def _system(technology: str, instrument: str) -> System:
     )
 
 
-def _with_stable_research(data: xr.Dataset, system: System) -> xr.Dataset:
-    phi = PHI_OF_MOBILE_RESEARCH if system.model.adjustments else float(data["variety_productivity"])
-    return data.assign(variety_productivity=phi)
+@functools.cache
+def research_moves(technology: str) -> bool:
+    """True where research follows revenue, so that its allocation may be unstable."""
+    return bool(rare_earths().choose(technology=technology).adjustments)
 
 
 def _solve(

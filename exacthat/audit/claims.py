@@ -130,16 +130,23 @@ def _technology_lowers_cost(*, labour_varieties: bool) -> Callable[[Case], Cells
         if case.technology == EXOGENOUS or not case.without:
             return None
         effect = _against_others(case, _technology_effect(case, labour_varieties=labour_varieties))
-        found = _cells(case, -effect, _percent(effect))
-        # The statement is about where technology does shift towards rare earths.
         shifts = _cells(case, _log(case.changes["innovation_bias"])).margin > UNMOVED
-        return Cells(found.margin[shifts], found.epsilon[shifts], found.figure[shifts])
+        return _where(shifts, _cells(case, -effect, _percent(effect)))
 
     return test
 
 
+def _where(chosen: np.ndarray, cells: Cells) -> Cells:
+    """The cells that a statement is about."""
+    return Cells(cells.margin[chosen], cells.epsilon[chosen], cells.figure[chosen])
+
+
+def _factor_cost_effect(case: Case) -> Cells:
+    return _cells(case, _against_others(case, _factor_cost(case)))
+
+
 def _factor_cost_rises(case: Case) -> Cells | None:
-    return _cells(case, _against_others(case, _factor_cost(case))) if case.without else None
+    return _factor_cost_effect(case) if case.without else None
 
 
 def _relative_cost(case: Case) -> xr.DataArray:
@@ -150,7 +157,8 @@ def _technology_dominates(case: Case) -> Cells | None:
     if case.technology == EXOGENOUS or not case.without:
         return None
     cost = _relative_cost(case)
-    return _cells(case, -cost, _percent(cost))
+    raised = _factor_cost_effect(case).margin > UNMOVED
+    return _where(raised, _cells(case, -cost, _percent(cost)))
 
 
 def _revenue_follows(case: Case) -> Cells | None:
@@ -213,7 +221,8 @@ CLAIMS = [
           "effect on relative cost, percent", _technology_lowers_cost(labour_varieties=True)),
     Claim("factor-cost-effect", "Factor prices raise costs more in sectors that use REE",
           "effect on relative cost, percent", _factor_cost_rises),
-    Claim("technology-dominates", "The technology effect outweighs the factor-cost effect",
+    Claim("technology-dominates",
+          "Where factor prices raise costs more in sectors that use REE, the technology effect outweighs that",
           "change of relative cost, percent", _technology_dominates),
     Claim("revenue-follows-dominance",
           "Revenue of sectors that use REE rises relative to others if, and only if, their cost falls relative to others",

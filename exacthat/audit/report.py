@@ -12,7 +12,14 @@ from rich import box
 from rich.table import Table
 
 from empirics.figure_style import DARK, GREY, PAGE_WIDTH, NamedFigure, drawn
-from exacthat.audit.cases import COMPLEMENTS, INSTRUMENTS, SUBSTITUTES, Economy
+from exacthat.audit.cases import (
+    COMPLEMENTS,
+    INSTRUMENTS,
+    PHI_OF_MOBILE_RESEARCH,
+    SUBSTITUTES,
+    Economy,
+    research_moves,
+)
 from exacthat.audit.run import FAILS, HOLDS, HOLDS_WHEN, Finding
 
 _STYLE = {HOLDS: "green", HOLDS_WHEN: "yellow", FAILS: "red"}
@@ -75,6 +82,9 @@ def as_json(findings: Sequence[Finding], economies: Sequence[Economy]) -> dict[s
             for e in economies
         ],
         "instruments": INSTRUMENTS,
+        "parameters": {
+            t: {"variety_productivity": PHI_OF_MOBILE_RESEARCH} for t in with_stable_research(findings)
+        },
         "claims": [
             {
                 "name": f.claim.name,
@@ -101,12 +111,21 @@ def as_json(findings: Sequence[Finding], economies: Sequence[Economy]) -> dict[s
 
 
 def remarks(findings: Sequence[Finding]) -> list[str]:
-    """Sentences on cases without a solution, one for each technology and reason."""
+    """Sentences on cases without a solution, one for each technology and reason, and on parameters that were changed."""
     lost: dict[tuple[str, str], list[str]] = {}
     for f in {(f.technology, f.instrument): f for f in findings}.values():
         for why, count in f.unsolved.items():
             lost.setdefault((f.technology, why), []).append(f"{count} under the {f.instrument}")
-    return [f"{technology}: {why} in {', '.join(counts)}" for (technology, why), counts in lost.items()]
+    out = [f"{technology}: {why} in {', '.join(counts)}" for (technology, why), counts in lost.items()]
+    if changed := with_stable_research(findings):
+        why = "at that of the data the allocation of research may be unstable"
+        out.append(f"{', '.join(changed)}: with a variety productivity of {PHI_OF_MOBILE_RESEARCH:g}; {why}")
+    return out
+
+
+def with_stable_research(findings: Sequence[Finding]) -> list[str]:
+    """Technologies with another variety productivity than the data have."""
+    return [t for t in dict.fromkeys(f.technology for f in findings) if research_moves(t)]
 
 
 def cushion_figure(findings: Sequence[Finding]) -> NamedFigure:
