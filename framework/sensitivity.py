@@ -7,6 +7,7 @@ value, and ``KEY_baseline`` the datum; where the shock follows the datum, the tw
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 import numpy as np
 import xarray as xr
@@ -88,9 +89,9 @@ def elasticities(
     out = {k: _described(problem, named[k], gradient[named[k].symbol], decl, in_logs) for k in keys}
     for key, array in out.items():
         _require_finite(array, labels, f"the derivative of '{outcome}' with respect to '{key}'")
-    found = xr.Dataset(out, labels)
     about = {"outcome": outcome, "outcome_value": level, "outcome_in_logs": int(in_logs)}
-    return found.assign_attrs(about | {f"outcome_{dim}": str(label) for dim, label in (where or {}).items()})
+    about |= {f"outcome_{dim}": str(label) for dim, label in (where or {}).items()}
+    return xr.Dataset(out, _coordinates(tuple((dim, tuple(names)) for dim, names in labels.items())), about)
 
 
 def response(
@@ -171,14 +172,21 @@ def require_key(problem: Problem, key: str, named: Iterable[str]) -> None:
         )
 
 
+@lru_cache(maxsize=16)
+def _coordinates(labels: tuple[tuple[str, tuple[str, ...]], ...]) -> xr.Coordinates:
+    """Labels with their index, which is not built again for the next outcome."""
+    return xr.Dataset(coords={dim: list(names) for dim, names in labels}).coords
+
+
 # ---- arrays --------------------------------------------------------------------------------------
 
 
 def _described(
     problem: Problem, decl: Declaration, gradient: Array, outcome: Declaration, logs: bool
 ) -> xr.Variable:
+    """A derivative as it is reported; it takes the memory of the gradient."""
     value = problem.bound.values[decl.symbol]
-    change = gradient * value if decl.positive else gradient
+    change = np.multiply(gradient, value, out=gradient) if decl.positive else gradient
     measure = {
         (True, True): "elasticity",
         (True, False): "semi-elasticity",
@@ -277,8 +285,8 @@ def _accounts_gap(problem: Problem, moved: Mapping[str, Array]) -> float:
 
 
 def _require_finite(array: xr.Variable, labels: Mapping, what: str) -> None:
-    if (bad := ~np.isfinite(array.values)).any():
-        cell = np.argwhere(bad)[0]
+    if not (finite := np.isfinite(array.values)).all():
+        cell = np.argwhere(~finite)[0]
         at = ", ".join(f"{d}={labels[d][k]}" for d, k in zip(array.dims, cell, strict=True))
         raise DataError(
             f"{what} is not finite{f' at {at}' if at else ''}: the model has a kink or an end there"

@@ -161,3 +161,22 @@ def test_the_transpose_in_c_is_that_of_numpy():
     u, v = np.random.default_rng(3).standard_normal((2, both[0].size)) * 0.1
     in_c, in_numpy = (Linearised(p, u).transposed_product(v) for p in both)
     np.testing.assert_allclose(in_c, in_numpy, rtol=1e-11, atol=1e-12 * np.abs(in_numpy).max())
+
+
+def test_elasticities_at_another_point_and_of_another_outcome_are_those_of_a_fresh_problem():
+    """The transposed program of a problem is kept; what it gave before is not changed by what it gives next."""
+    system, data = compile_model(hat(rare_earths())), rare_earths_baseline(load_table("wiod2009-5x14"))
+    for backend in ("numpy", "c"):
+        if backend == "c" and not any(map(shutil.which, ("gcc", "clang"))):
+            continue
+        kept = system.bind(data, {"export_tax": 0.25}, backend=backend)
+        points = [kept.start + 0.1 * np.random.default_rng(k).standard_normal(kept.size) for k in range(2)]
+        asked = [("C_hat", points[0]), ("C_hat", points[1]), ("P_hat", points[0]), ("C_hat", points[0])]
+        found = []
+        for symbol, u in asked:
+            weights = {symbol: np.ones([kept.sizes[r] for r in system.model.symbols[symbol].roots])}
+            fresh = system.bind(data, {"export_tax": 0.25}, backend=backend)
+            found.append((Linearised(kept, u).gradient(weights), Linearised(fresh, u).gradient(weights)))
+        for ours, expected in found:
+            for symbol, value in expected.items():
+                np.testing.assert_array_equal(ours[symbol], value)

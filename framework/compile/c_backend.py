@@ -25,7 +25,12 @@ _SOLVER = Path(__file__).parents[1] / "solve" / "gmres_newton.c"
 
 @lru_cache(maxsize=64)
 def compile_roots(
-    values: tuple[Node, ...], products: tuple[Node, ...] = (), *, newton: bool = False
+    values: tuple[Node, ...],
+    products: tuple[Node, ...] = (),
+    before: tuple[Node, ...] = (),
+    after: tuple[Node, ...] = (),
+    *,
+    newton: bool = False,
 ) -> Compiled:
     """Generate C for some nodes, whatever their inputs: residuals, tangents, adjoints, outcomes.
 
@@ -35,11 +40,13 @@ def compile_roots(
         Wanted whenever the unknowns change.
     products : tuple of Node
         Wanted for each direction (or seed of an adjoint), an input of time ``TANGENT``.
+    before, after : tuple of Node
+        Wanted once, before and after a linear system with the products is solved; see `plan`.
     newton : bool
         Add Newton's method on these functions, see ``framework/solve/gmres_newton.c``.
     """
     begin = time.perf_counter()
-    made = plan(values, products)
+    made = plan(values, products, before, after)
     slots = {v: k for k, v in enumerate([*made.inputs.values(), *(v for _, v in made.outputs), *made.stored])}
     text = source(made, slots) + (_SOLVER.read_text() if newton else "")
     return Compiled(made, slots, text, time.perf_counter() - begin)
@@ -106,6 +113,7 @@ class CProgram:
             Time.TANGENT: [functions[Stage.TANGENT]],
         }
         self.linear_steps = [functions[Stage.LINEAR]]
+        self.before_steps, self.after_steps = [functions[Stage.BEFORE]], [functions[Stage.AFTER]]
 
     def _arena(self, stored: Sequence[Value]) -> Array:
         """One block of memory for all arrays that are kept between the stages."""
@@ -150,6 +158,12 @@ class CProgram:
         value = self.compiled.plan.outputs[number][1]
         self._check(value, array)
         self._hold(self.compiled.slots[value], array)
+
+    def detach(self, number: int) -> None:
+        """Let go of the array into which a root is written; another one must be attached before that is done again."""
+        slot = self.compiled.slots[self.compiled.plan.outputs[number][1]]
+        self._held.pop(slot, None)
+        self.pointers[slot] = 0
 
     def _check(self, value: Value, array: Array) -> None:
         """Refuse an array of another size: C would read or write beyond its end."""

@@ -40,11 +40,18 @@ _UNARY = {
     "sign": "({0} > 0.0 ? 1.0 : {0} < 0.0 ? -1.0 : {0})",
 }
 LANES = 4  # doubles of a vector: rows of the arena are padded with zeros to whole ones
-STAGES = {Stage.PRELUDE: "prelude", Stage.STATE: "residual", Stage.LINEAR: "linear", Stage.TANGENT: "product"}
+STAGES = {
+    Stage.PRELUDE: "prelude",
+    Stage.STATE: "residual",
+    Stage.LINEAR: "linear",
+    Stage.BEFORE: "before",
+    Stage.TANGENT: "product",
+    Stage.AFTER: "after",
+}
 
 
 def source(plan: Plan, slots: dict[Value, int]) -> str:
-    """C source of the four stages, each a function ``void stage(const int64_t *n, double *const *p)``.
+    """C source of the stages, each a function ``void stage(const int64_t *n, double *const *p)``.
 
     Parameters
     ----------

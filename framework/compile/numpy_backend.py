@@ -9,7 +9,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from framework.compile.ir import Node, Time, needed
+from framework.compile.ir import Node, Time
+from framework.compile.values import Stage, stages
 
 Array = np.ndarray
 Step = tuple[Callable[..., Array | None], int, tuple[int, ...]]
@@ -46,15 +47,19 @@ def program(
     products: Sequence[Node],
     sizes: Mapping[str, int],
     positions: Mapping[str, int],
+    before: Sequence[Node] = (),
+    after: Sequence[Node] = (),
 ) -> Program:
     """A `Program` without values; the tape is made once for all data of these sizes."""
-    tape = _tape(tuple(residuals), tuple(products), tuple(sizes.items()), tuple(positions.items()))
-    return tape.empty()
+    roots = tuple(residuals), tuple(products), tuple(before), tuple(after)
+    return _tape(*roots, tuple(sizes.items()), tuple(positions.items())).empty()
 
 
 @lru_cache(maxsize=64)
-def _tape(residuals: tuple, products: tuple, sizes: tuple, positions: tuple) -> Program:
-    return Program(residuals, products, dict(sizes), dict(positions))
+def _tape(
+    residuals: tuple, products: tuple, before: tuple, after: tuple, sizes: tuple, positions: tuple
+) -> Program:
+    return Program(residuals, products, dict(sizes), dict(positions), before, after)
 
 
 class Program:
@@ -70,6 +75,8 @@ class Program:
         Number of elements of each root set.
     positions : mapping
         Position of each named element in its set.
+    before, after : sequence of Node
+        Values wanted once, before and after a linear system with the products is solved; see `framework.compile.passes.plan`.
     """
 
     def __init__(
@@ -78,21 +85,24 @@ class Program:
         products: Sequence[Node],
         sizes: Mapping[str, int],
         positions: Mapping[str, int],
+        before: Sequence[Node] = (),
+        after: Sequence[Node] = (),
     ) -> None:
         self.sizes, self.positions = sizes, positions
-        first = needed(residuals)
-        self.nodes = sorted(needed([*residuals, *products]), key=lambda n: n.id)
+        self._stages = stages(residuals, products, before, after)
+        self.nodes = list(self._stages)
         self.slot = {node: k for k, node in enumerate(self.nodes)}
         self.values: list[Array | None] = [None] * len(self.nodes)
-        self.steps: dict[Time, list[Step]] = {time: [] for time in Time}
-        self.linear_steps: list[Step] = []  # state values that only the derivatives need
+        self._lists: dict[Stage, list[Step]] = {stage: [] for stage in Stage}
+        self.steps = {time: self._lists[Stage[time.name]] for time in Time}
+        self.linear_steps = self._lists[Stage.LINEAR]  # state values that only the derivatives need
+        self.before_steps, self.after_steps = self._lists[Stage.BEFORE], self._lists[Stage.AFTER]
         self.inputs = {node.attr: self.slot[node] for node in self.nodes if node.op == "input"}
         self._views: dict[tuple, int] = {}
         for node in self.nodes:
             if node.op != "input":
-                late = node.time is Time.STATE and node not in first
-                self._emit(node, self.linear_steps if late else self.steps[node.time])
-        self._free({self.slot[root] for root in [*residuals, *products]})
+                self._emit(node, self._lists[self._stages[node]])
+        self._free({self.slot[root] for root in [*residuals, *products, *before, *after]})
 
     def empty(self) -> Program:
         """The same tape without values."""
@@ -124,7 +134,7 @@ class Program:
 
     def _free(self, roots: set[int]) -> None:
         """Drop each array that one list of steps alone makes and uses, after the step that uses it last."""
-        lists = [*self.steps.values(), self.linear_steps]
+        lists = list(self._lists.values())
         users: dict[int, set[int]] = {}
         for k, steps in enumerate(lists):
             for _, out, args in steps:
@@ -231,7 +241,7 @@ class Program:
 
     def _early(self, arg: Node, node: Node, view: View, key: tuple, keep: View = np.asarray) -> Placed:
         """Slot of an operand, and the view that remains to be taken; none if it can be taken once, before."""
-        if arg.time >= node.time:
+        if arg.time >= node.time or self._stages[node].is_once:
             return self.slot[arg], view
         if (arg, key) not in self._views:
             self._views[arg, key] = len(self.values)

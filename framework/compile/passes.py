@@ -10,9 +10,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from framework.compile.collecting import collect
-from framework.compile.ir import Node, Time, needed
+from framework.compile.ir import Node
 from framework.compile.sharing import share
-from framework.compile.values import Builder, Loop, Places, Stage, Value, composed, is_leaf, memory_order
+from framework.compile.values import (
+    Builder,
+    Loop,
+    Places,
+    Stage,
+    Value,
+    composed,
+    is_leaf,
+    memory_order,
+    stages,
+)
 
 
 @dataclass
@@ -50,7 +60,12 @@ class Plan:
     outputs: list[tuple[Node, Value]]
 
 
-def plan(values: Sequence[Node], products: Sequence[Node] = ()) -> Plan:
+def plan(
+    values: Sequence[Node],
+    products: Sequence[Node] = (),
+    before: Sequence[Node] = (),
+    after: Sequence[Node] = (),
+) -> Plan:
     """Schedule the nodes that some roots need.
 
     Parameters
@@ -59,14 +74,17 @@ def plan(values: Sequence[Node], products: Sequence[Node] = ()) -> Plan:
         Wanted whenever the unknowns change.
     products : sequence of Node
         Wanted for each direction; state values that only they need are evaluated when asked for.
+    before, after : sequence of Node
+        Wanted once, before and after a linear system with the products is solved. What only they need is evaluated
+        with them, large arrays in place. The former must not depend on a direction; the latter see the last one.
     """
-    first = needed(values)
-    nodes = sorted(needed([*values, *products]), key=lambda n: n.id)
-    builder = Builder(memory_order(nodes))
-    for node in nodes:
-        stage = {Time.PRELUDE: Stage.PRELUDE, Time.TANGENT: Stage.TANGENT}.get(node.time)
-        builder.add(node, stage if stage is not None else (Stage.STATE if node in first else Stage.LINEAR))
-    outputs = [(node, builder.output(node, k)) for k, node in enumerate([*values, *products])]
+    when = stages(values, products, before, after)
+    builder = Builder(memory_order(when))
+    for node, stage in when.items():
+        builder.add(node, stage)
+    roots = [(node, None) for node in (*values, *products)]
+    roots += [(node, Stage.BEFORE) for node in before] + [(node, Stage.AFTER) for node in after]
+    outputs = [(node, builder.output(node, k, stage)) for k, (node, stage) in enumerate(roots)]
     wanted = [v for _, v in outputs]
     share(builder)
     collect(builder, _used(wanted))
@@ -108,7 +126,7 @@ def _schedule(values: Sequence[Value]) -> None:
 def _store_large(values: Sequence[Value]) -> None:
     """A large array of data that a later stage needs is stored, as the product of all data that go together."""
     for v in values:
-        if v.stage > Stage.PRELUDE or v.op == "out":
+        if (v.stage > Stage.PRELUDE or v.op == "out") and not v.stage.is_once:
             for w, _ in v.args:
                 if w.is_large and not is_leaf(w) and w.stage is Stage.PRELUDE and w.stage < v.stage:
                     w.stored = True

@@ -14,7 +14,7 @@ from enum import IntEnum
 from itertools import permutations, product
 from math import prod
 
-from framework.compile.ir import Node, Time
+from framework.compile.ir import Node, Time, needed
 
 Loop = tuple[str, int]  # root set and its number among the loops over that set
 Place = Loop | str  # a loop, or the name of the element at which an axis is fixed
@@ -31,7 +31,31 @@ class Stage(IntEnum):
     PRELUDE = 0  # once a scenario
     STATE = 1  # residuals
     LINEAR = 2  # state values that only the derivatives need
-    TANGENT = 3  # Jacobian-vector products
+    BEFORE = 3  # what a linear system with the products starts from, once
+    TANGENT = 4  # Jacobian-vector products
+    AFTER = 5  # what its solution gives, once
+
+    @property
+    def is_once(self) -> bool:
+        """True for what is evaluated once at a point, so that nothing is prepared for it."""
+        return self in (Stage.BEFORE, Stage.AFTER)
+
+
+def stages(
+    values: Sequence[Node], products: Sequence[Node], before: Sequence[Node] = (), after: Sequence[Node] = ()
+) -> dict[Node, Stage]:
+    """Stage of each node that some roots need, operands first; see `framework.compile.passes.plan`."""
+    always, start = needed(values), needed(before)
+    often = always | needed(products)
+
+    def of(node: Node) -> Stage:
+        if node not in often:
+            return Stage.BEFORE if node in start else Stage.AFTER
+        if node.time is Time.STATE:
+            return Stage.STATE if node in always else Stage.LINEAR
+        return Stage.PRELUDE if node.time is Time.PRELUDE else Stage.TANGENT
+
+    return {node: of(node) for node in sorted(often | start | needed(after), key=lambda n: n.id)}
 
 
 @dataclass(eq=False)
@@ -148,11 +172,13 @@ class Builder:
             case _:
                 self._of[node] = self._nest(node, stage)
 
-    def output(self, node: Node, number: int) -> Value:
-        """The value that hands a node to the caller."""
+    def output(self, node: Node, number: int, stage: Stage | None = None) -> Value:
+        """The value that hands a node to the caller, by default as soon as it is known."""
         value, axes = self._of[node]
         args = [(value, value.dims)]
-        return self.value("out", args, value.dims, value.dims, number, value.stage, axes)
+        return self.value(
+            "out", args, value.dims, value.dims, number, value.stage if stage is None else stage, axes
+        )
 
     def _leaf(self, node: Node, stage: Stage) -> Value:
         loops = numbered(node.axes)

@@ -95,7 +95,13 @@ def compiled(system: System) -> Compiled:
 
 
 def tape_of(
-    problem: Problem, values: Sequence[Node], products: Sequence[Node], *, compiled: bool = False
+    problem: Problem,
+    values: Sequence[Node],
+    products: Sequence[Node],
+    before: Sequence[Node] = (),
+    after: Sequence[Node] = (),
+    *,
+    compiled: bool = False,
 ) -> Program | CProgram:
     """Other nodes of a problem, with its data loaded and its prelude run, evaluated by what evaluates the problem.
 
@@ -104,11 +110,12 @@ def tape_of(
     compiled : bool
         Compile them where the problem is evaluated by C. By default they are if C was asked for, or is there already.
     """
-    if problem.core.name != "c" or not (values or products):
-        return problem.program_of(values, products)
-    made = compile_roots(tuple(values), tuple(products))
+    roots = tuple(values), tuple(products), tuple(before), tuple(after)
+    if problem.core.name != "c" or not any(roots):
+        return problem.program_of(*roots)
+    made = compile_roots(*roots)
     if not (compiled or problem.backend == "c" or made.is_built):
-        return problem.program_of(values, products)
+        return problem.program_of(*roots)
     tape = made.program(problem.sizes, problem.bound.positions)
     for name in tape.inputs:
         kind, symbol = name  # type: ignore[misc]

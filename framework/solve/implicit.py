@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy import linalg
 
 from framework.compile.c_backend import CProgram
 from framework.compile.derivatives import OUTCOME, RESIDUAL, Kept
-from framework.compile.ir import Time
+from framework.compile.ir import Node, Time
 from framework.errors import SolveError
 from framework.solution import Status
 from framework.solve.cores import tape_of
@@ -60,38 +61,54 @@ class Linearised:
         ----------
         weights : mapping of str to array
             Weight on each entry of each outcome, by symbol, with axes as declared.
+
+        Returns
+        -------
+        dict of str to array
+            The arrays are the caller's own.
         """
-        derivatives, names = self.problem.system.derivatives, tuple(weights)
-        seeds: dict = {("cotangent", (OUTCOME, s)): np.asarray(w, dtype=float) for s, w in weights.items()}
-        to_unknowns = self._pull(derivatives.to_unknowns(names), seeds)
-        moved = self.solve_transposed(-self._flat(to_unknowns))
-        for group, where, shape in self.problem.slices():
-            seeds["cotangent", (RESIDUAL, group.declaration.symbol)] = moved[where].reshape(shape)
-        found = self._pull(derivatives.to_data(names), seeds)
-        values = self.problem.bound.values
+        operator = self._adjoint(tuple(weights))
+        operator.move(self.problem, self.point)
+        operator.give({("cotangent", (OUTCOME, s)): np.asarray(w, dtype=float) for s, w in weights.items()})
+        to_unknowns = -self._flat(operator.before())
+        operator(self._solve_transposed(operator, to_unknowns))
+        found, values = operator.after(), self.problem.bound.values
         return {
-            s: found[s] if s in found else np.zeros_like(values[s]) for s in (d.symbol for d in self._inputs)
+            s: found[s] if s in found else np.zeros_like(values[s])
+            for s in (d.symbol for d in self.problem.system.inputs)
         }
 
     def solve_transposed(self, b: Array) -> Array:
         """Solve ``J^T x = b``."""
-        # A diagonal block and its transpose have the same sum of entries, hence the same sign.
-        sign = self._signs(self.transposed_product)
-
-        def product(v: Array) -> Array:
-            self.products += 1
-            return self.transposed_product(sign * v)
-
-        return sign * self._solve(product, b, lambda factors: sign * linalg.lu_solve(factors, b, trans=1))
+        return self._solve_transposed(self._transposed, b)
 
     def transposed_product(self, v: Array) -> Array:
         """``J^T v``."""
         return self._transposed(v)
 
     @cached_property
-    def _transposed(self) -> Callable[[Array], Array]:
-        nodes = self.problem.system.derivatives.transposed()
-        return self._operator(nodes, lambda symbol: ("cotangent", (RESIDUAL, symbol)))
+    def _transposed(self) -> _Operator:
+        return self._operator(self.problem.system.derivatives.transposed(), _cotangent)
+
+    def _solve_transposed(self, transposed: _Operator, b: Array) -> Array:
+        # A diagonal block and its transpose have the same sum of entries, hence the same sign.
+        sign = self._signs(transposed)
+
+        def product(v: Array) -> Array:
+            self.products += 1
+            return transposed(sign * v)
+
+        return sign * self._solve(product, b, lambda factors: sign * linalg.lu_solve(factors, b, trans=1))
+
+    def _adjoint(self, outcomes: tuple[str, ...]) -> _Operator:
+        """The transposed Jacobian, what outcomes ask of it and what they get from it; at no point yet."""
+        known, operator = _LAST.get(self.problem, ((), None))
+        if operator is None or known != outcomes:
+            derivatives = self.problem.system.derivatives
+            ends = derivatives.to_unknowns(outcomes), derivatives.to_data(outcomes)
+            operator = _Operator(self.problem, derivatives.transposed(), _cotangent, *ends)
+            _LAST[self.problem] = outcomes, operator
+        return operator
 
     # ---- forward ---------------------------------------------------------------------------------
 
@@ -143,45 +160,20 @@ class Linearised:
 
     # ---- common ----------------------------------------------------------------------------------
 
-    @property
-    def _inputs(self):
-        return self.problem.system.inputs
-
     def _shape(self, symbol: str) -> tuple[int, ...]:
         return tuple(self.problem.sizes[r] for r in self.problem.system.model.symbols[symbol].roots)
 
     @cached_property
-    def _product(self) -> Callable[[Array], Array]:
+    def _product(self) -> _Operator:
         """``v -> J v`` at the point."""
         groups = self.problem.system.groups
         nodes = tuple((g.declaration.symbol, g.product) for g in groups if g.product is not None)
-        return self._operator(nodes, lambda symbol: ("direction", symbol))
+        return self._operator(nodes, _direction)
 
-    def _operator(self, nodes: Kept, name: Callable[[str], object]) -> Callable[[Array], Array]:
-        """A product of a vector of the size of the unknowns, on a tape of its own: others may evaluate the problem elsewhere.
-
-        Generated C reads and writes the vectors in place.
-        """
-        tape, given, out = self._tape(nodes), np.zeros(self.problem.size), np.zeros(self.problem.size)
-        slices = {g.declaration.symbol: (where, shape) for g, where, shape in self.problem.slices()}
-        for symbol, (where, shape) in slices.items():
-            if name(symbol) in tape.inputs:
-                tape.set(name(symbol), given[where].reshape(shape))
-        places = [(node, *slices[symbol]) for symbol, node in nodes]
-        if isinstance(tape, CProgram):
-            for k, (_, where, _) in enumerate(places):
-                tape.attach(k, out[where])
-            places = []
-
-        def product(v: Array) -> Array:
-            given[:] = v
-            with np.errstate(all="ignore"):
-                tape.run(tape.steps[Time.TANGENT])
-            for node, where, shape in places:
-                out[where].reshape(shape)[...] = tape[node]
-            return out.copy()
-
-        return product
+    def _operator(self, nodes: Kept, name: Callable[[str], object]) -> _Operator:
+        out = _Operator(self.problem, nodes, name)
+        out.move(self.problem, self.point)
+        return out
 
     def _signs(self, product: Callable[[Array], Array]) -> Array:
         return paired_signs(self.problem, product, Trace(self.point, Status.NOT_STARTED))
@@ -207,14 +199,8 @@ class Linearised:
     def _tape(self, nodes: Kept) -> Program | CProgram:
         """The nodes as products, at the point."""
         tape = tape_of(self.problem, [], [node for _, node in nodes])
-        self.problem.set_unknowns(tape, self.point)
-        with np.errstate(all="ignore"):
-            tape.run(tape.steps[Time.STATE])
-            tape.run(tape.linear_steps)
+        _move(tape, self.problem, self.point)
         return tape
-
-    def _pull(self, nodes: Kept, seeds: Mapping) -> dict[str, Array]:
-        return self._values(self._tape(nodes), nodes, seeds)
 
     def _values(self, tape: Program | CProgram, nodes: Kept, seeds: Mapping) -> dict[str, Array]:
         for name, value in seeds.items():
@@ -222,11 +208,7 @@ class Linearised:
                 tape.set(name, value)
         with np.errstate(all="ignore"):
             tape.run(tape.steps[Time.TANGENT])
-        sizes, out = tape.sizes, {}
-        for symbol, node in nodes:
-            value, shape = tape[node], tuple([sizes[r] for r in node.shape_axes])
-            out[symbol] = value if value.shape == shape else np.broadcast_to(value, shape)
-        return out
+        return {s: _whole(tape, node) for s, node in nodes}
 
     def _flat(self, parts: Arrays) -> Array:
         out = np.zeros(self.problem.size)
@@ -234,3 +216,108 @@ class Linearised:
             if group.declaration.symbol in parts:
                 out[where] = parts[group.declaration.symbol].ravel()
         return out
+
+
+class _Operator:
+    """A product of a vector of the size of the unknowns, on a tape of its own: others may evaluate the problem elsewhere.
+
+    Generated C reads and writes the vectors in place.
+
+    Parameters
+    ----------
+    problem : Problem
+    nodes : sequence of (str, Node)
+        The product, by symbol of the unknown.
+    name : callable
+        Name of the input for the part of the vector that belongs to an unknown.
+    before, after : sequence of (str, Node), optional
+        What is wanted before and after a linear system is solved, by symbol.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        nodes: Kept,
+        name: Callable[[str], object],
+        before: Kept = (),
+        after: Kept = (),
+    ) -> None:
+        self._nodes, self._before, self._after = nodes, before, after
+        roots = ([node for _, node in kept] for kept in (nodes, before, after))
+        self._tape = tape = tape_of(problem, [], *roots)
+        self._given, self._out = np.zeros(problem.size), np.zeros(problem.size)
+        slices = {g.declaration.symbol: (where, shape) for g, where, shape in problem.slices()}
+        self.give(
+            {name(symbol): self._given[where].reshape(shape) for symbol, (where, shape) in slices.items()}
+        )
+        self._places = [(node, *slices[symbol]) for symbol, node in nodes]
+        if isinstance(tape, CProgram):
+            for k, (_, where, _) in enumerate(self._places):
+                tape.attach(k, self._out[where])
+            self._places = []
+
+    def move(self, problem: Problem, point: Array) -> None:
+        """Go to a point of the problem that it was made for, which it does not keep alive."""
+        _move(self._tape, problem, point)
+
+    def give(self, seeds: Mapping) -> None:
+        """Set inputs, where the tape has them."""
+        for name, value in seeds.items():
+            if name in self._tape.inputs:
+                self._tape.set(name, value)
+
+    def __call__(self, v: Array) -> Array:
+        """The product."""
+        tape = self._tape
+        self._given[:] = v
+        with np.errstate(all="ignore"):
+            tape.run(tape.steps[Time.TANGENT])
+        for node, where, shape in self._places:
+            self._out[where].reshape(shape)[...] = tape[node]
+        return self._out.copy()
+
+    def before(self) -> dict[str, Array]:
+        """What is wanted before, by symbol."""
+        with np.errstate(all="ignore"):
+            self._tape.run(self._tape.before_steps)
+        return {s: _whole(self._tape, node) for s, node in self._before}
+
+    def after(self) -> dict[str, Array]:
+        """What is wanted after the last product, by symbol, in arrays of the caller's own."""
+        tape, first = self._tape, len(self._nodes) + len(self._before)
+        if not isinstance(tape, CProgram):
+            with np.errstate(all="ignore"):
+                tape.run(tape.after_steps)
+            return {s: np.array(_whole(tape, node)) for s, node in self._after}
+        found = {s: np.empty([tape.sizes[r] for r in node.shape_axes]) for s, node in self._after}
+        for k, array in enumerate(found.values(), start=first):
+            tape.attach(k, array)
+        tape.run(tape.after_steps)
+        for k in range(first, first + len(found)):
+            tape.detach(k)
+        return found
+
+
+# For the next outcome, or the next point, of a problem.
+_LAST: WeakKeyDictionary[Problem, tuple[tuple[str, ...], _Operator]] = WeakKeyDictionary()
+
+
+def _move(tape: Program | CProgram, problem: Problem, point: Array) -> None:
+    problem.set_unknowns(tape, point)
+    with np.errstate(all="ignore"):
+        tape.run(tape.steps[Time.STATE])
+        tape.run(tape.linear_steps)
+
+
+def _cotangent(symbol: str) -> object:
+    return "cotangent", (RESIDUAL, symbol)
+
+
+def _direction(symbol: str) -> object:
+    return "direction", symbol
+
+
+def _whole(tape: Program | CProgram, node: Node) -> Array:
+    """Value of a node on all its axes."""
+    value, shape = tape[node], tuple([tape.sizes[r] for r in node.shape_axes])
+    return value if value.shape == shape else np.broadcast_to(value, shape)

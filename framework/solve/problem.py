@@ -74,9 +74,15 @@ class Problem:
         """Residual and products of generated C, numpy or CasADi."""
         return make_core(self, self.backend)
 
-    def program_of(self, values: Sequence[Node], products: Sequence[Node] = ()) -> Program:
+    def program_of(
+        self,
+        values: Sequence[Node],
+        products: Sequence[Node] = (),
+        before: Sequence[Node] = (),
+        after: Sequence[Node] = (),
+    ) -> Program:
         """Numpy program of some nodes, with the data loaded and all that depends on nothing else evaluated."""
-        out = program(values, products, self.sizes, self.bound.positions)
+        out = program(values, products, self.sizes, self.bound.positions, before, after)
         for name in out.inputs:
             kind, symbol = name  # type: ignore[misc]
             if kind == "data":
