@@ -102,6 +102,8 @@ def _balanced_growth(m: Model):
     m.parameter("theta", [], "relative risk aversion", positive=True, latex=r"\theta")
     r = m.variable("r", [], "interest rate", observed=True, unit="rate")
     g = m.variable("g", [], "growth rate", level=True, lower=0.0, observed=True, unit="rate")
+    v = m.variable("v", [], "interest less growth", level=True, lower=0.0, unit="rate")
+    m.define(v, r - g)  # the value of consumption to come is finite: (1 - theta) g < rho
     etas = [
         m.exogenous(f"eta_{f}", [], f"{name} research productivity", latex=rf"\eta_{f}")
         for f, name in FACTORS.items()

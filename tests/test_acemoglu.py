@@ -187,3 +187,28 @@ def test_a_run_shows_an_economy_of_scalars(tmp_path):
     bias = 1.1 ** (1.2 / 0.56)  # of N_Z/N_L; each field needs scientists in proportion to N**(-+0.4)
     growth = 2 / (0.6 * bias**-0.4 + 0.4 * bias**0.4)
     assert said["growth rate"] == ["\N{EN DASH}", "2.12", f"{growth:.3g}"]
+
+
+@pytest.mark.parametrize("technology", ["lab-equipment", "knowledge"])
+def test_growth_above_the_interest_rate_is_refused(technology):
+    """Where growth is no slower than interest, utility is infinite and there is no balanced growth path."""
+    theta, rho, growth = 0.4, 0.01, 0.016
+    data = baseline(2.0, 0.5).assign(
+        relative_risk_aversion=theta,
+        discount_rate=rho,
+        growth_rate=growth,
+        interest_rate=rho + theta * growth,
+    )
+    hats = systems(technology)[1]
+    solution = solve(hats.bind(data))
+    assert float(solution["interest_less_growth"]) == pytest.approx(rho + (theta - 1) * growth, rel=1e-12)
+    with pytest.raises(
+        SolveError, match=r"'interest_less_growth' would be -0\.\d+, .* reach what was asked; ask for less"
+    ):
+        shock = {"skill": 2.0} if technology == "lab-equipment" else {"scientists": 2.0}
+        solve(hats.bind(data, shock))
+    impatient = primitives(3).assign(relative_risk_aversion=0.2)
+    with pytest.raises(
+        SolveError, match=r"'interest_less_growth' would be -0\.\d+, .* with these data and parameters"
+    ):
+        solve(systems(technology)[0].bind(impatient))

@@ -61,10 +61,12 @@ def _in_words(problem: Problem, trace: Trace, check: Check, certificate: Certifi
     """What a failed check means and what to do, where that can be said."""
     if check.name.endswith(AT_LEAST):
         key = check.name.removesuffix(AT_LEAST)
-        return [
-            f"  {key} would be {check.value:.6g}, but it must not be below {check.bound:g}: "
+        why = (
             "no economy within its bounds can reach what was asked; ask for less"
-        ]
+            if _asked(problem)
+            else "with these data and parameters there is no equilibrium within its bounds; correct them"
+        )
+        return [f"  {key} would be {check.value:.6g}, but it must not be below {check.bound:g}: {why}"]
     if check.name.startswith("conditioning"):
         return [f"  the Jacobian is singular at the solution{_free(problem, trace.point)}"]
     if check.name.endswith(CHECK):
