@@ -202,13 +202,13 @@ def test_growth_above_the_interest_rate_is_refused(technology):
     hats = systems(technology)[1]
     solution = solve(hats.bind(data))
     assert float(solution["interest_less_growth"]) == pytest.approx(rho + (theta - 1) * growth, rel=1e-12)
+    shock = {"skill": 2.0} if technology == "lab-equipment" else {"scientists": 2.0}
     with pytest.raises(
         SolveError, match=r"'interest_less_growth' would be -0\.\d+, .* reach what was asked; ask for less"
     ):
-        shock = {"skill": 2.0} if technology == "lab-equipment" else {"scientists": 2.0}
         solve(hats.bind(data, shock))
-    impatient = primitives(3).assign(relative_risk_aversion=0.2)
+    faster = data.assign(discount_rate=0.001, interest_rate=0.001 + theta * growth)
     with pytest.raises(
         SolveError, match=r"'interest_less_growth' would be -0\.\d+, .* with these data and parameters"
     ):
-        solve(systems(technology)[0].bind(impatient))
+        solve(hats.bind(faster))
