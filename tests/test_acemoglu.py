@@ -212,3 +212,13 @@ def test_growth_above_the_interest_rate_is_refused(technology):
         SolveError, match=r"'interest_less_growth' would be -0\.\d+, .* with these data and parameters"
     ):
         solve(hats.bind(faster))
+
+
+def test_stability_is_not_claimed_for_what_its_shifter_does_not_move():
+    """Scientists move growth, and not its direction, so that they tell nothing about best responses."""
+    model = acemoglu().choose(technology="knowledge")
+    model.adjust("direction by scientists", {"N_Z": "S"})
+    with pytest.raises(
+        SolveError, match=r"direction by scientists cannot be shown to be stable: .* nothing that shifts it"
+    ):
+        solve(compile_model(hat(model)).bind(baseline(2.0, 0.5, delta=0.2)))

@@ -204,7 +204,7 @@ def test_responses_that_cannot_be_found_are_no_stability(monkeypatch):
     monkeypatch.setattr(stability, "_without_matrix", stagnates)
     monkeypatch.setattr(stability, "_DENSE", 0)
     with pytest.raises(
-        SolveError, match="allocation of research cannot be shown to be stable: it is all but"
+        SolveError, match="allocation of research cannot be shown to be stable: at the solution it is all but"
     ):
         counterfactual(economy_with(0.25), "M", value=0.05)
 

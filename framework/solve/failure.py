@@ -87,7 +87,8 @@ def _unstable(problem: Problem, trace: Trace, check: Check) -> list[str]:
     fix = f"; {about.fix}" if about.fix else ""
     if not np.isfinite(check.value):
         return [
-            f"  {about.what} cannot be shown to be stable: it is all but undetermined at the solution{fix}"
+            f"  {about.what} cannot be shown to be stable: at the solution it is all but undetermined, or nothing that "
+            f"shifts it moves it{fix}"
         ]
     where = best_responses(problem, trace.point, about).where
     return [

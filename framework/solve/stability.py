@@ -29,6 +29,7 @@ Array = np.ndarray
 STABLE = 1.0  # bound of the largest eigenvalue
 _DENSE = 300  # cells up to which all eigenvalues are found
 _ACCURACY = 1e-4
+_NOTHING = 1e-13  # of the largest response
 CHECK = "largest eigenvalue of best responses"
 
 
@@ -52,7 +53,8 @@ def best_responses(problem: Problem, point: Array, adjustment: Adjustment) -> Re
     """Return the largest eigenvalue of the best responses at a solution of a model in hats.
 
     Beyond a few hundred cells it is found without the matrix. Where it is above one it is then the first that is found,
-    not the largest; it is infinite where none can be found because responses are all but singular.
+    not the largest; it is infinite where none can be found because responses are all but singular, or something does not
+    respond at all.
     """
     moving, shifters = list(adjustment.shifters), list(adjustment.shifters.values())
     levels = variables(problem, point, moving)
@@ -71,6 +73,8 @@ def best_responses(problem: Problem, point: Array, adjustment: Adjustment) -> Re
         values, left, right = linalg.eig(
             np.column_stack([response(e) for e in np.eye(below.size)]), left=True
         )
+        if not np.abs(values).min() > _NOTHING * np.abs(values).max():  # something does not respond at all
+            return Responses(np.inf, "")
         roots = (1 - 1 / values).real
         worst = int(np.argmax(roots))
         part = np.abs(left[:, worst] * right[:, worst])  # what moves, as far as it moves the rest
@@ -91,6 +95,8 @@ def _without_matrix(response: Callable[[Array], Array], size: int) -> tuple[floa
     values, vectors = eigs(operator, k=1, which="SR", v0=np.ones(size), tol=_ACCURACY)
     if values[0].real > 0:
         values, vectors = eigs(operator, k=1, which="LR", v0=np.ones(size), tol=_ACCURACY)
+    if values[0] == 0:
+        return np.inf, vectors[:, 0]
     return float((1 - 1 / values[0]).real), vectors[:, 0]
 
 
