@@ -17,7 +17,7 @@ at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property, partial
@@ -36,7 +36,7 @@ from framework.compile.pattern import block, ties
 from framework.errors import DataError
 from framework.selection import Picked, Selection, pick
 from framework.solve.cores import tape_of
-from framework.solve.implicit import Linearised
+from framework.solve.implicit import Linearised, whole
 from framework.symbols import Kind
 
 if TYPE_CHECKING:
@@ -135,6 +135,7 @@ class _Core:
         system = problem.system
         self._tangents: dict[tuple[str, ...], _Tape] = {}
         self._blocks = [(where, shape, group.residual) for group, where, shape in problem.slices()]
+        self._places = {group.declaration.symbol: where for group, where, _ in problem.slices()}
         self._reported = [(s, system.outcomes[s.symbol]) for s in self._outcomes]
 
     def value(self, at: Arrays) -> Arrays:
@@ -152,32 +153,15 @@ class _Core:
         moving = self._parameters if any(d.any() for d in directions[1:]) else []
         tape = self._forward(tuple(s.symbol for s in moving))
         tape.move(at)
-        out = []
-        for k in range(directions[0].shape[1]):
-            u, *moved = (d[:, k] for d in directions)
-            seeds = {("direction", s): part for s, part in self._by_group(u).items()}
-            for chosen, d in zip(moving, moved, strict=False):
-                seeds["direction", chosen.symbol] = chosen.into(np.zeros(chosen.shape), d)
-            out.append(self._split(tape.product(seeds)))
-        return [np.column_stack(columns) for columns in zip(*out, strict=True)]
+        blocks = {(RESIDUAL, s): where for s, where in self._places.items()}
+        chosen = [((OUTCOME, s.symbol), s) for s in self._outcomes]
+        return tape.products(directions[: 1 + len(moving)], blocks, chosen)
 
     def reverse(self, at: Arrays, weights: Arrays) -> Arrays:
         """Products of the transposed Jacobian with k weights."""
         self._reverse.move(at)
-        out = []
-        for k in range(weights[0].shape[1]):
-            f, *rest = (w[:, k] for w in weights)
-            seeds = {("cotangent", (RESIDUAL, s)): part for s, part in self._by_group(f).items()}
-            for chosen, w in zip(self._outcomes, rest, strict=True):
-                seeds["cotangent", (OUTCOME, chosen.symbol)] = chosen.into(np.zeros(chosen.shape), w)
-            found = self._reverse.product(seeds)
-            u = np.zeros(self.problem.size)
-            for group, where, _ in self.problem.slices():
-                if group.declaration.symbol in found:
-                    u[where] = found[group.declaration.symbol].ravel()
-            whole = [(p, found.get(p.symbol, np.zeros(p.shape))) for p in self._parameters]
-            out.append([u, *(p.of(v) for p, v in whole)])
-        return [np.column_stack(columns) for columns in zip(*out, strict=True)]
+        chosen = [(s.symbol, s) for s in self._parameters]
+        return self._reverse.products(weights, self._places, chosen)
 
     def pattern(self, output: int, input: int) -> Array:
         """Entries that may differ from zero whatever the data, shape (outputs, inputs)."""
@@ -202,27 +186,19 @@ class _Core:
     def _forward(self, moving: tuple[str, ...]) -> _Tape:
         if moving not in self._tangents:
             kept = self.problem.system.derivatives.tangents(self._symbols, moving)
-            self._tangents[moving] = _Tape(self.problem, self._parameters, [], kept)
+            tape = self._tangents[moving] = _Tape(self.problem, self._parameters, [], kept)
+            seeded = [s for s in self._parameters if s.symbol in moving]
+            tape.seed(lambda s: ("direction", s), [(("direction", s.symbol), s) for s in seeded])
         return self._tangents[moving]
 
     @cached_property
     def _reverse(self) -> _Tape:
         moving = [s.symbol for s in self._parameters]
         kept = self.problem.system.derivatives.adjoints(self._symbols, moving)
-        return _Tape(self.problem, self._parameters, [], kept)
-
-    def _by_group(self, flat: Array) -> dict[str, Array]:
-        return {g.declaration.symbol: flat[where].reshape(shape) for g, where, shape in self.problem.slices()}
-
-    def _split(self, named: Mapping[Any, Array]) -> list[Array]:
-        """Values by name as the residual, and the chosen cells of the outcomes; zero where there is none."""
-        residual = np.zeros(self.problem.size)
-        for group, where, shape in self.problem.slices():
-            name = RESIDUAL, group.declaration.symbol
-            if name in named:
-                residual[where].reshape(shape)[...] = named[name]
-        found = [(s, named.get((OUTCOME, s.symbol), np.zeros(()))) for s in self._outcomes]
-        return [residual, *(s.of(np.broadcast_to(v, s.shape)) for s, v in found)]
+        tape = _Tape(self.problem, self._parameters, [], kept)
+        seeded = [(("cotangent", (OUTCOME, s.symbol)), s) for s in self._outcomes]
+        tape.seed(lambda s: ("cotangent", (RESIDUAL, s)), seeded)
+        return tape
 
 
 class _Tape:
@@ -231,7 +207,10 @@ class _Tape:
     def __init__(
         self, problem: Problem, parameters: Sequence[Selection], values: Sequence[Node], products: Kept
     ) -> None:
-        self._problem, self._parameters, self._products = problem, parameters, products
+        self._problem, self._parameters, self._products = problem, parameters, dict(products)
+        self._seeds: list[
+            tuple[Array, Array | slice]
+        ] = []  # of each vector of seeds: where its entries stand
         self.program = program = tape_of(problem, values, [node for _, node in products], compiled=True)
         self._u = np.zeros(problem.size)
         problem.set_unknowns(program, self._u)  # read in place whenever the program runs
@@ -253,19 +232,40 @@ class _Tape:
                 self._last = parameters
             program.run(self._steps)
 
-    def product(self, seeds: Mapping[Any, Array]) -> dict[Any, Array]:
-        """Derivatives by name."""
-        program = self.program
-        for name, value in seeds.items():
-            if name in program.inputs:
-                program.set(name, value)
-        with self._quiet():
-            program.run(program.steps[Time.TANGENT])
-        sizes = program.sizes
-        return {
-            name: np.array(np.broadcast_to(program[node], [sizes[r] for r in node.shape_axes]))
-            for name, node in self._products
+    def seed(self, name: Callable[[str], object], chosen: Sequence[tuple[object, Selection]]) -> None:
+        """Name the inputs of a vector of the size of the unknowns, by symbol, and of chosen cells; they are read in place."""
+        flat = np.zeros(self._problem.size)
+        given = {
+            name(g.declaration.symbol): flat[where].reshape(shape)
+            for g, where, shape in self._problem.slices()
         }
+        self._seeds = [(flat, slice(None))]
+        for key, selection in chosen:
+            given[key] = np.zeros(selection.shape)
+            self._seeds.append((given[key].reshape(-1), selection.cells))
+        for key, array in given.items():
+            if key in self.program.inputs:
+                self.program.set(key, array)
+
+    def products(
+        self, seeds: Arrays, blocks: Mapping[Any, slice], chosen: Sequence[tuple[Any, Selection]]
+    ) -> list[Array]:
+        """Products with k seeds: blocks of a vector of the size of the unknowns, and chosen cells; zero where there is none."""
+        program, kept, count = self.program, self._products, seeds[0].shape[1]
+        steps, rows = program.steps[Time.TANGENT], [np.ascontiguousarray(s.T) for s in seeds]
+        out = [np.zeros((count, n)) for n in (self._problem.size, *(s.cells.size for _, s in chosen))]
+        parts = [(out[0][:, where], kept[name]) for name, where in blocks.items() if name in kept]
+        cells = [(v, s, kept[name]) for v, (name, s) in zip(out[1:], chosen, strict=True) if name in kept]
+        with self._quiet():
+            for k in range(count):
+                for (array, where), row in zip(self._seeds, rows, strict=True):
+                    array[where] = row[k]
+                program.run(steps)
+                for part, node in parts:
+                    part[k] = whole(program, node).reshape(-1)
+                for part, selection, node in cells:
+                    part[k] = selection.of(whole(program, node))
+        return [v.T for v in out]
 
 
 # ---- the equilibrium -----------------------------------------------------------------------------

@@ -208,7 +208,7 @@ class Linearised:
                 tape.set(name, value)
         with np.errstate(all="ignore"):
             tape.run(tape.steps[Time.TANGENT])
-        return {s: _whole(tape, node) for s, node in nodes}
+        return {s: whole(tape, node) for s, node in nodes}
 
     def _flat(self, parts: Arrays) -> Array:
         out = np.zeros(self.problem.size)
@@ -280,7 +280,7 @@ class _Operator:
         """What is wanted before, by symbol."""
         with np.errstate(all="ignore"):
             self._tape.run(self._tape.before_steps)
-        return {s: _whole(self._tape, node) for s, node in self._before}
+        return {s: whole(self._tape, node) for s, node in self._before}
 
     def after(self) -> dict[str, Array]:
         """What is wanted after the last product, by symbol, in arrays of the caller's own."""
@@ -288,7 +288,7 @@ class _Operator:
         if not isinstance(tape, CProgram):
             with np.errstate(all="ignore"):
                 tape.run(tape.after_steps)
-            return {s: np.array(_whole(tape, node)) for s, node in self._after}
+            return {s: np.array(whole(tape, node)) for s, node in self._after}
         found = {s: np.empty([tape.sizes[r] for r in node.shape_axes]) for s, node in self._after}
         for k, array in enumerate(found.values(), start=first):
             tape.attach(k, array)
@@ -317,7 +317,7 @@ def _direction(symbol: str) -> object:
     return "direction", symbol
 
 
-def _whole(tape: Program | CProgram, node: Node) -> Array:
+def whole(tape: Program | CProgram, node: Node) -> Array:
     """Value of a node on all its axes."""
     value, shape = tape[node], tuple([tape.sizes[r] for r in node.shape_axes])
     return value if value.shape == shape else np.broadcast_to(value, shape)
