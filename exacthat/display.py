@@ -7,14 +7,13 @@ import math
 
 import xarray as xr
 
+from framework.symbols import RATE
+
 RESOLUTION = 1e-8
 """Percent below which a change is shown as zero: the accuracy of a certified solution."""
 
 RATIO = "new/base"
 """Unit of outcomes that are given as the new value over the baseline value."""
-
-RATE = "rate"
-"""Unit of ad-valorem taxes and tariffs: a fraction of the price, shown in percent."""
 
 ACRONYMS = {"gdp": "GDP", "ree": "REE", "armington": "Armington"}
 

@@ -113,12 +113,13 @@ def sentences(results: xr.Dataset, scenario: str) -> list[str]:
 
 
 def _reading(outcome: Outcome) -> list[str]:
-    """Return what a reader has to know of the baseline, for each exporter that a scenario names."""
+    """Return what a reader has to know of the data: what is unusual in them, and of REE for each exporter that is named."""
     data, results = outcome.baseline.data, outcome.results
     if "ree_exporter" not in results.coords or not has_ree(data):
-        return []
+        return outcome.warnings
     exporters = dict.fromkeys(map(str, results["ree_exporter"].values))
-    return list(dict.fromkeys(sentence for name in exporters for sentence in reading(data, name)))
+    known = dict.fromkeys(sentence for name in exporters for sentence in reading(data, name))
+    return [*outcome.warnings, *known]
 
 
 def assumptions(model: str) -> list[dict[str, Any]]:

@@ -50,6 +50,13 @@ class Outcome:
     bind: Callable[[Case, xr.Dataset], Problem]
 
     @property
+    def warnings(self) -> list[str]:
+        """What is possible and yet likely a mistake in the data or a scenario; see `framework.usual`."""
+        return list(
+            dict.fromkeys(w for s in self.solutions.values() for w in s.provenance.get("warnings", []))
+        )
+
+    @property
     def variant_names(self) -> list[str]:
         """Names of the variants that were solved."""
         return list(dict.fromkeys(name for case in self.cases for name in case.choice.values()))

@@ -16,7 +16,7 @@ from framework.sets import Element, bound_indices, root_of
 from framework.symbols import Declaration, declared_atoms, symbol_name
 
 _WIDTH = 106  # and an indent of four
-_ABOUT = ("unit", "description", "latex", "positive", "observed", "level", "lower")
+_ABOUT = ("unit", "description", "latex", "positive", "observed", "level", "lower", "usual")
 
 
 def function_name(block: str) -> str:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from exacthat.display import RATE, RATIO, acronyms, long_name
+from exacthat.display import RATIO, acronyms, long_name
 from exacthat.tables import TRADE_DIMS
+from framework.symbols import RATE
 
 if TYPE_CHECKING:
     from framework import Model

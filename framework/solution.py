@@ -126,4 +126,5 @@ class Solution:
         work = f"{p.get('solver')}, {p.get('iterations')} iterations, {p.get('seconds', 0):.3g} s"
         work += f"\n  {p['note']}" if p.get("note") else ""
         work += "".join(f"\n  {line}" for line in in_words(self.regimes))
+        work += "".join(f"\n  warning: {line}" for line in p.get("warnings", ()))
         return f"{head}\n  {work}\n{self.certificate.to_text()}\n  outcomes: {', '.join(map(str, self.outcomes))}"

@@ -19,6 +19,13 @@ class Kind(Enum):
     FUNDAMENTAL = "fundamental"  # constant that is never observed; must drop out of the hats
 
 
+RATE = "rate"
+"""Unit of ad-valorem taxes and tariffs: a fraction of the price."""
+
+USUAL_RATES = (-0.5, 2.0)
+"""Rates that are usual unless a declaration says otherwise."""
+
+
 @dataclass(frozen=True)
 class Declaration:
     """One declared symbol.
@@ -43,6 +50,9 @@ class Declaration:
         May be zero or negative at the baseline (a tax, a deficit): never hatted.
     lower : float or None
         Bound that an equilibrium must respect; part of the certificate.
+    usual : (float, float) or None
+        Range of what is given in which values usually lie; outside of it a warning asks whether the unit is right. A
+        rate has one by default.
     role : str
         ``"plain"`` in a levels model; in a hat model ``"baseline"`` (data), ``"hat"`` (ratio new over
         base) or ``"new"`` (new level).
@@ -61,6 +71,7 @@ class Declaration:
     observed: bool = False
     level: bool = False
     lower: float | None = None
+    usual: tuple[float, float] | None = None
     role: str = "plain"
     default: float | str | None = None
 
@@ -78,6 +89,13 @@ class Declaration:
     def roots(self) -> tuple[str, ...]:
         """Names of the root sets of the dims."""
         return tuple(d.root for d in self.dims)
+
+    @property
+    def usual_range(self) -> tuple[float, float] | None:
+        """The `usual` values, which a ratio new over base does not have."""
+        if self.role == "hat":
+            return None
+        return self.usual or (USUAL_RATES if self.unit == RATE else None)
 
     @property
     def base(self) -> sp.Expr:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sympy import Sum
 
 from framework import Model
-from models.blocks import ces_trade
+from models.blocks import TRADE_ELASTICITIES, ces_trade
 
 
 def armington() -> Model:
@@ -19,7 +19,7 @@ def armington() -> Model:
     n, i = region.indices("n i")
     importer, exporter = region.alias("importer"), region.alias("exporter")
 
-    m.parameter("theta", [], "trade elasticity", positive=True, latex=r"\theta")
+    m.parameter("theta", [], "trade elasticity", positive=True, latex=r"\theta", usual=TRADE_ELASTICITIES)
     w = m.variable("w", [region], "wage")
     P = m.variable("P", [region], "price index")
     pi = m.variable("pi", [importer, exporter], "expenditure share", observed=True, latex=r"\pi")

@@ -13,6 +13,9 @@ from sympy import Expr, Product, Sum
 
 from framework import Model
 
+TRADE_ELASTICITIES = (0.3, 60.0)
+"""Usual values: the estimates of Caliendo and Parro (2015), table 1, from 0.37 (other transport) to 51.08 (petroleum)."""
+
 Pair = Callable[[Any, Any], Expr]
 Triple = Callable[[Any, Any, Any], Expr]
 
@@ -33,7 +36,9 @@ def declare_economy(m: Model, *, linkages: bool = True, tariffs: bool = False) -
     importer, exporter = region.alias("importer"), region.alias("exporter")
     inputs, cell, pair = sector.alias("input_sector"), [region, sector], [importer, exporter, sector]
     money = {"observed": True, "unit": "million USD"}
-    m.parameter("theta", [sector], "trade elasticity", latex=r"\theta", positive=True)
+    m.parameter(
+        "theta", [sector], "trade elasticity", latex=r"\theta", positive=True, usual=TRADE_ELASTICITIES
+    )
     m.parameter("nu", cell, "value added share", latex=r"\nu")
     if linkages:
         m.parameter("nu_k", [region, inputs, sector], "input share", latex=r"\nu")

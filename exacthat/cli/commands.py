@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from exacthat.cli.console import err, explained, out, progress, show_outcome, show_pairs
+from exacthat.cli.console import err, explained, out, progress, show_outcome, show_pairs, show_warnings
 
 if TYPE_CHECKING:
     from exacthat.run import Outcome
@@ -128,6 +128,7 @@ def run(
         outcome = with_bands(outcome, draws=draws, track=progress)
     _write(outcome, out_dir, force)
     _summarise(outcome)
+    show_warnings(outcome.warnings)
     out.print(f"Results, figures and report are in {out_dir}", highlight=False)
 
 
@@ -244,9 +245,11 @@ def _replicate(model: Model, reference: str, data: str | None) -> None:
     from exacthat.run import require_feasible
     from exacthat.scenario import Study
     from framework import compile_model, hat, solve
+    from framework.usual import unusual
 
     baseline = load_baseline(model, Study.of_model(reference), data)
     problem = compile_model(hat(model)).bind(baseline.data, {}, {})
+    show_warnings(unusual(problem))
     require_feasible(problem)
     solution = solve(problem)
     out.print("[bold]baseline replicated without a shock[/bold]")

@@ -94,6 +94,12 @@ def show_outcome(title: str, tables: Sequence[Table]) -> None:
     out.print(shown)
 
 
+def show_warnings(warnings: Sequence[str]) -> None:
+    """Print what is possible and yet likely a mistake, on stderr."""
+    for words in warnings:
+        err.print(Text.assemble(("warning: ", "bold yellow"), words), soft_wrap=True)
+
+
 def show_pairs(rows: Sequence[tuple[Any, Any]], title: str = "") -> None:
     """Print names and descriptions in two columns."""
     table = RichTable(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))

@@ -8,6 +8,7 @@ import numpy as np
 
 from framework.compile.ir import Ref, Time
 from framework.errors import DataError
+from framework.usual import warned
 
 if TYPE_CHECKING:
     from framework.compile.baseline import Condition
@@ -63,9 +64,10 @@ def _refuse(problem: Problem, c: Condition, gap: np.ndarray, bad: np.ndarray, ex
     if c.is_share:
         raise DataError(
             f"baseline of model '{model}': '{c.keys}' sums to {1 + gap[worst]:.6g}, not 1,{where}; "
-            "rescale the shares or complete the data"
+            f"rescale the shares or complete the data{warned(problem)}"
         )
     raise DataError(
         f"baseline of model '{model}': the terms of '{c.equation}' differ from '{c.keys}' by {gap[worst]:.6g}{where}; "
         "balance the table before it is used, or correct the equation if the table is right"
+        f"{warned(problem)}"
     )

@@ -21,6 +21,7 @@ from framework.solve.regimes import by_label, check_baseline, check_sides, regim
 from framework.solve.registry import Solver, find_solver
 from framework.solve.stability import CHECK, STABLE, best_responses
 from framework.symbols import Kind
+from framework.usual import warned
 
 IDENTITY_BOUND = 1e-8
 WALRAS_BOUND = 1e-9
@@ -209,5 +210,5 @@ def _check_replication(problem: Problem) -> None:
         raise DataError(
             f"the data are not an equilibrium of model '{name}' without the shock: the largest residual is "
             f"{np.abs(residual).max():.3g} in {before.largest(residual)} (bound {REPLICATION_BOUND:g}); "
-            "balance the data, see calibration.check_baseline"
+            f"balance the data, see calibration.check_baseline{warned(problem)}"
         )

@@ -11,6 +11,7 @@ from framework.solve.accounting import about_budgets, missing_income
 from framework.solve.conditioning import CONDITION_BOUND, conditioning, undetermined
 from framework.solve.diagnose import not_finite
 from framework.solve.stability import CHECK, best_responses
+from framework.usual import unusual
 
 if TYPE_CHECKING:
     from framework.solve.newton import Trace
@@ -54,6 +55,7 @@ def _lines(
         lines += _singular_baseline(problem.unshocked)
     if asked := _asked(problem):
         lines.append(f"  asked: {asked}")
+    lines += [f"  perhaps because {sentence}" for sentence in unusual(problem)]
     return lines + ([f"  {trace.note}"] if trace.note else [])
 
 

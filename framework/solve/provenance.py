@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from framework.usual import unusual
+
 if TYPE_CHECKING:
     from framework.solve.newton import Trace
     from framework.solve.problem import Problem
@@ -47,6 +49,7 @@ def provenance(problem: Problem, trace: Trace, solver: str, seconds: float) -> d
         "memory_bytes": int(problem.core.nbytes),
         "backend": problem.core.name,
         "compile_seconds": float(problem.core.seconds),
+        "warnings": unusual(problem),
         "data_hash": data_hash(problem),
         "versions": dict(versions()),
     }

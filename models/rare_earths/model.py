@@ -11,6 +11,7 @@ from __future__ import annotations
 from sympy import Sum
 
 from framework import Model
+from models.blocks import TRADE_ELASTICITIES
 from models.rare_earths import deficits, factors, nests, ree_market, technology
 from models.rare_earths.income import income
 from models.rare_earths.outcomes import income_outcomes, sector_outcomes
@@ -73,7 +74,9 @@ def _declare_data(m: Model, region, sector) -> None:
         latex=r"\varepsilon",
         description="elasticity of substitution between the REE and the labour bundle",
     )
-    m.parameter("theta", [sector], "trade elasticity", latex=r"\theta", positive=True)
+    m.parameter(
+        "theta", [sector], "trade elasticity", latex=r"\theta", positive=True, usual=TRADE_ELASTICITIES
+    )
     m.parameter(
         "beta",
         [],
