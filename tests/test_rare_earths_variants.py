@@ -51,6 +51,16 @@ CASES = {
         },
         {"input_elasticity": 1.4, "supply_elasticity": 0.7},
     ),
+    "all by origin": (
+        "L",
+        {
+            "production": "ces",
+            "rare_earth_supply": "elastic",
+            "deficits": "proportional",
+            "rare_earth_market": "armington",
+        },
+        {"ree_taste": taste(), "input_elasticity": 0.6, "supply_elasticity": 1.5},
+    ),
 }
 """Technology, variants, and what the oracle's economy has."""
 
@@ -62,6 +72,13 @@ SHOWN = {
     "tariffs": ["ree_tariff_revenue"],
     "armington": ["ree_tariff_revenue", "ree_producer_price", "value_added_share"],
     "all": ["value_added_share", "ree_endowment", "deficit", "ree_tariff_revenue"],
+    "all by origin": [
+        "value_added_share",
+        "ree_endowment",
+        "deficit",
+        "ree_tariff_revenue",
+        "ree_producer_price",
+    ],
 }
 """What only the variants of a case have, and the oracle too."""
 
