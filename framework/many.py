@@ -2,7 +2,8 @@
 
 Near a solved case Newton's method with the Jacobian of that case (a chord method; Kelley 1995, ch. 5) takes a few
 evaluations, and all draws are evaluated together, as arrays with one more axis. What it does not solve, or what fails a
-check, is solved alone by the solver for one problem, with its whole certificate.
+check, is solved alone by the solver for one problem, with its whole certificate; so is every draw of a model whose
+certificate needs more than its equations: which side of a complementarity condition binds, or stability.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from framework.solve import outcomes
 from framework.solve.certify import BOUND_SLACK, IDENTITY_BOUND, REPLICATION_BOUND, WALRAS_BOUND, solve
 from framework.solve.newton import DENSE, RESIDUAL_BOUND, STEP_BOUND
 from framework.solve.problem import Problem
+from framework.solve.regimes import in_words
 from framework.symbols import Declaration, Kind
 
 Array = np.ndarray
@@ -57,7 +59,8 @@ def solve_many(
     Returns
     -------
     xarray.Dataset
-        Outcomes over (``draw``, own dims), and ``status`` by draw. Where the status is not that of a solution, there is
+        Outcomes over (``draw``, own dims), and ``status`` by draw; with complementarity conditions, ``regimes`` says in words
+        which side of each binds. Where the status is not that of a solution, there is
         no equilibrium that passes its certificate: all outcomes are missing there. ``attrs["alone"]`` is the number of
         draws that were solved one by one.
 
@@ -79,23 +82,30 @@ def solve_many(
     assert centre.point is not None
     given = _of_dataset(problem, draws) if isinstance(draws, xr.Dataset) else _of_problems(problem, draws)
     shown = [variable(problem, k) for k in keys] if keys is not None else variables_of(problem)
-    factors = linalg.lu_factor(_jacobian(problem, centre.point)) if 0 < problem.size <= DENSE else None
+    together = 0 < problem.size <= DENSE and not (
+        problem.system.complements or problem.system.model.adjustments
+    )
+    factors = linalg.lu_factor(_jacobian(problem, centre.point)) if together else None
     found = {d.symbol: np.full((len(given.names), *_shape(problem, d)), np.nan) for d in shown}
     statuses: list[str] = []
+    regimes: list[str] = []
     alone = 0
     for chunk in _chunks(problem, len(given.names)):
         batch = _Batch(problem, given.part(chunk))
         batch.check_data()
         good = batch.solve(centre.point, factors, shown, {s: v[chunk] for s, v in found.items()})
         for k in range(chunk.start, chunk.stop):
-            statuses.append(
-                str(Status.SOLVED) if good[k - chunk.start] else _alone(given, k, centre.point, found, shown)
-            )
+            done = str(Status.SOLVED), ""
+            status, words = done if good[k - chunk.start] else _alone(given, k, centre.point, found, shown)
+            statuses.append(status)
+            regimes.append(words)
         alone += int((~good).sum())
     about = outcomes.label(problem, {d.symbol: np.zeros(_shape(problem, d)) for d in shown})
     arrays = {d.key: ((DRAW, *d.dim_names), found[d.symbol], about[d.key].attrs) for d in shown}
-    status = {"status": (DRAW, np.array(statuses, dtype=object))}
-    return xr.Dataset({**arrays, **status}, {DRAW: given.names, **about.coords}, {"alone": alone})
+    words = {"status": (DRAW, np.array(statuses, dtype=object))}
+    if problem.system.complements:
+        words["regimes"] = DRAW, np.array(regimes, dtype=object)
+    return xr.Dataset({**arrays, **words}, {DRAW: given.names, **about.coords}, {"alone": alone})
 
 
 def _jacobian(problem: Problem, point: Array) -> Array:
@@ -129,19 +139,24 @@ def _jacobian(problem: Problem, point: Array) -> Array:
     return out
 
 
-def _alone(given: _Draws, k: int, start: Array, found: dict[str, Array], shown: list[Declaration]) -> str:
-    """Solve one draw by itself, with its whole certificate; its outcomes stay missing where that fails."""
+def _alone(
+    given: _Draws, k: int, start: Array, found: dict[str, Array], shown: list[Declaration]
+) -> tuple[str, str]:
+    """Solve one draw by itself, with its whole certificate; its outcomes stay missing where that fails.
+
+    Returns its status, and which sides bind.
+    """
     problem = given.problem(k)
     problem.start = start
     try:
         solution = solve(problem)
     except SolveError as error:
-        return str(error).splitlines()[0]
+        return str(error).splitlines()[0], ""
     except DataError as error:
         raise DataError(f"draw {given.names[k]}: {error}") from error
     for decl in shown:
         found[decl.symbol][k] = solution[decl.key].transpose(*decl.dim_names).values
-    return str(Status.SOLVED)
+    return str(Status.SOLVED), "; ".join(in_words(solution.regimes))
 
 
 def _shape(problem: Problem, decl: Declaration) -> tuple[int, ...]:

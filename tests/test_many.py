@@ -11,10 +11,12 @@ from levels_of import TECHNOLOGIES
 from rare_earths_economy import KEYS, TARGETS, baseline, compiled, elements
 from test_numpy_backend import POSITIONS, SIZES, evaluate, graphs, meaning
 
-from framework import DataError, SolveError, many, solve, solve_many
+from calibration import load_table, rare_earths_baseline
+from framework import DataError, SolveError, compile_model, hat, many, solve, solve_many
 from framework.compile.batch import DRAW, batched
 from framework.compile.ir import Graph, Node, needed
 from framework.compile.numpy_backend import Program
+from models import rare_earths
 
 COUNT = 12
 TAX = 15.0  # far from the centre at 0.2
@@ -163,3 +165,27 @@ def test_faults_are_named():
     ]:
         with pytest.raises(DataError, match=text):
             solve_many(given_problem, draws)
+
+
+def test_every_draw_has_its_own_regime():
+    data = baseline(3, "exo")
+    system = compile_model(hat(rare_earths().choose(technology="exogenous", policy="quota")))
+    problem = system.bind(data, {"export_quota": 0.95}, elements(data))
+    quotas = [0.3, 0.8, 0.999, 1.001, 2.0]
+    found = solve_many(problem, xr.Dataset({"export_quota": ("draw", quotas)}))
+    for k, quota in enumerate(quotas):
+        single = solve(system.bind(data, {"export_quota": quota}, elements(data)))
+        for key in ("export_tax", "real_consumption"):
+            np.testing.assert_allclose(found[key][k], single[key], rtol=1e-8, atol=1e-9)
+        binds = "'export quota': binding" if quota < 1 else "not binding, 'export_tax' at lower bound"
+        assert binds in found.regimes.values[k]
+
+
+def test_a_draw_whose_research_is_unstable_is_refused():
+    """The stability of what adjusts is part of the certificate of every draw."""
+    data = rare_earths_baseline(load_table("wiod2009-5x14"))
+    system = compile_model(hat(rare_earths().choose(technology="mobile-effort")))
+    problem = system.bind(data.assign(variety_productivity=0.1), {"export_tax": 0.25})
+    found = solve_many(problem, xr.Dataset({"variety_productivity": ("draw", [0.1, 1.0, 0.2])}))
+    assert list(found.status.values == "an equilibrium was found") == [True, False, True]
+    assert np.isnan(found["wage"].values[1]).all()
