@@ -1,6 +1,7 @@
 """Calibration: from input-output tables and estimates to the labelled baseline that a model starts from."""
 
 from calibration.accounts import baseline_from_flows, baseline_from_shares
+from calibration.acemoglu import acemoglu_illustration, illustration_parameters
 from calibration.baseline import (
     armington_baseline,
     caliendo_parro_baseline,
@@ -9,6 +10,7 @@ from calibration.baseline import (
     recalibrate,
 )
 from calibration.consistency import check_baseline
+from calibration.firms import krugman_baseline, melitz_pareto_baseline
 from calibration.io_table import aggregate, check, deficits, goods_accounts, redefine_output, value_added
 from calibration.labels import align, region_concordance, sector_concordance
 from calibration.parameter import Parameter, trade_elasticities
@@ -28,6 +30,7 @@ __all__ = [
     "SAM_ELASTICITIES",
     "Parameter",
     "Parameters",
+    "acemoglu_illustration",
     "aggregate",
     "align",
     "armington_baseline",
@@ -41,7 +44,10 @@ __all__ = [
     "deficits",
     "eaton_kortum_baseline",
     "goods_accounts",
+    "illustration_parameters",
+    "krugman_baseline",
     "load_table",
+    "melitz_pareto_baseline",
     "rare_earths_baseline",
     "read_compact",
     "read_sam",

@@ -12,7 +12,7 @@ import xarray as xr
 from calibration import ree
 from calibration.consistency import check_baseline
 from calibration.io_table import as_region, empty_cells, goods_accounts, value_added
-from calibration.parameters import EXTENSIONS, Parameters, default_parameters
+from calibration.parameters import EXTENSIONS, FIRMS, Parameters, default_parameters
 from framework.errors import DataError
 
 
@@ -184,7 +184,7 @@ def recalibrate(base: xr.Dataset, parameters: Parameters) -> xr.Dataset:
     base["deficit"] = base.final_expenditure - income - taxes
     base = base.assign(ree.extensions(base, income, parameters))
     base.attrs["title"] = f"Baseline of the rare-earth model, {base.attrs.get('year', '')}".rstrip(", ")
-    neutral = {p.name: p for p in EXTENSIONS}
+    neutral = {p.name: p for p in (*EXTENSIONS, *FIRMS)}
     for name, parameter in parameters.entries.items():
         if neutral.get(name) != parameter:
             base.attrs[f"source_of_{name}"] = parameter.source

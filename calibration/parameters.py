@@ -1,4 +1,4 @@
-"""Parameters of the rare-earth model: value, standard error, unit and source, by sector or region where they vary.
+"""Parameters of models on input-output tables: value, standard error, unit and source, by sector or region where they vary.
 
 Keys are those of a scenario file's ``[parameters]`` table::
 
@@ -237,6 +237,8 @@ def _validate(parameters: Parameters) -> None:
         "input_elasticity": (lambda x: x >= 0, "must not be negative"),
         "ree_supply_elasticity": (lambda x: x >= 0, "must not be negative"),
         "ree_trade_elasticity": (lambda x: x > 0, "must be positive"),
+        "scale_effect": (lambda x: 0 <= x <= 1, "must lie in [0, 1]"),
+        "selection_effect": (lambda x: x >= 0, "must not be negative"),
         "ree_use_share": (lambda x: 0 < x < 1, "must lie between 0 and 1"),
         "baseline_export_tax": (lambda x: x > -1, "must be above -1"),
         "baseline_tariff": (lambda x: x > -1, "must be above -1"),
@@ -288,9 +290,25 @@ EXTENSIONS = (
 )
 """Parameters of what is off by default: at these values they change nothing."""
 
+AXTELL = "Axtell (2001), Science 293: 1818-1820: the sizes of US firms are Pareto with exponent 1.059, which is theta/(sigma - 1)"
+FIRMS = (
+    Parameter(
+        "scale_effect",
+        1.0,
+        "sector",
+        "scale effect delta: 1 with free entry, 0 under perfect competition",
+        ASSUMED,
+    ),
+    Parameter("selection_effect", 0.059, "sector", "selection effect eta = theta/(sigma - 1) - 1", AXTELL),
+)
+"""Parameters of the models with free entry of firms, krugman and melitz-pareto."""
+
 
 def default_parameters() -> Parameters:
-    """Return the headline parameters of the rare-earth model (docs/rare_earths_model.md sections 7 and 14), with their sources."""
+    """Return the headline parameters, with their sources.
+
+    Those of the rare-earth model (docs/rare_earths_model.md sections 7 and 14), and of models with free entry of firms.
+    """
     estimates = labels.read_table("ree_elasticities.csv").set_index("sector")
     entries = [
         trade_elasticities()["head-mayer"],
@@ -332,4 +350,4 @@ def default_parameters() -> Parameters:
             estimates.ree_share.to_dict(),
         ),
     ]
-    return Parameters({p.name: p for p in (*entries, *EXTENSIONS)})
+    return Parameters({p.name: p for p in (*entries, *EXTENSIONS, *FIRMS)})

@@ -26,8 +26,8 @@ CAVEATS = (
 
 
 def table_names() -> list[str]:
-    """Return the names that `load_table` knows; all but the shipped one need a folder of data."""
-    official = [f"wiod{year}-{size}" for year in YEARS for size in ("5x14", "41x35")]
+    """Return the names that `load_table` knows; all but those of the shipped year need a folder of data."""
+    official = [f"wiod{year}-{size}" for year in YEARS for size in ("5x14", "5x2", "41x35")]
     return [*SHIPPED, *(n for n in official if n not in SHIPPED)]
 
 
@@ -56,13 +56,29 @@ def benchmark(table: xr.Dataset) -> xr.Dataset:
     return small.assign_attrs(changes=note, caveats=CAVEATS)
 
 
+def goods_and_services(table: xr.Dataset) -> xr.Dataset:
+    """Return a table of two sectors: services, and goods, which are all others."""
+    small = aggregate(
+        table,
+        {str(r): str(r) for r in table.region.values},
+        {str(s): "Services" if s == "Services" else "Goods" for s in table.sector.values},
+    )
+    note = f"{table.attrs['changes']} Then to goods and services."
+    return small.assign_attrs(
+        title=table.attrs["title"].replace("14 sectors", "2 sectors"),
+        changes=note,
+        aggregation=f"{table.attrs['aggregation']}, then to goods and services",
+    )
+
+
 def load_table(name: str | Path, data: str | Path | None = None) -> xr.Dataset:
     """Load a world input-output table by name or path.
 
     Parameters
     ----------
     name : str or Path
-        ``"wiod2009-5x14"`` is shipped. ``"wiodYYYY-5x14"`` and ``"wiodYYYY-41x35"`` (2007 to 2011) are made from the compact
+        ``"wiod2009-5x14"`` is shipped, and ``"wiod2009-5x2"``, goods and services, is made from it. ``"wiodYYYY-5x14"``,
+        ``"wiodYYYY-5x2"`` and ``"wiodYYYY-41x35"`` (2007 to 2011) are made from the compact
         files in ``data``, with output redefined as sales. A path may end in .nc, .npz or .xlsx and is read as it is.
     data : str or Path, optional
         Folder that holds ``wiodYYYY_full.npz``, or a subfolder ``wiod`` with it; by default the environment variable
@@ -77,6 +93,8 @@ def load_table(name: str | Path, data: str | Path | None = None) -> xr.Dataset:
     if name in SHIPPED:
         with resources.as_file(DATA / SHIPPED[name]) as path:
             return xr.load_dataset(path, engine="h5netcdf")
+    if name.endswith("-5x2") and name in table_names():
+        return goods_and_services(load_table(name.replace("-5x2", "-5x14"), data))
     if name in table_names():
         return make_table(name, data)
     path = Path(name)

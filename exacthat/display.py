@@ -7,7 +7,7 @@ import math
 
 import xarray as xr
 
-from framework.symbols import RATE
+from framework.symbols import PER_YEAR, RATE
 
 RESOLUTION = 1e-8
 """Percent below which a change is shown as zero: the accuracy of a certified solution."""
@@ -41,12 +41,13 @@ def percent(values: xr.DataArray) -> xr.DataArray:
 def unit_shown(array: xr.DataArray) -> str:
     """Return the unit in which `shown` gives an outcome."""
     unit = str(array.attrs.get("units", ""))
-    return {RATIO: "percent change", RATE: "percent ad valorem"}.get(unit, unit)
+    words = {RATIO: "percent change", RATE: "percent ad valorem", PER_YEAR: "percent per year"}
+    return words.get(unit, unit)
 
 
 def shown(array: xr.DataArray) -> xr.DataArray:
     """Values to show: changes in percent for ratios, percent for rates, levels for everything else."""
-    if array.attrs.get("units") == RATE:
+    if array.attrs.get("units") in (RATE, PER_YEAR):
         return 100 * array
     return percent(array) if is_ratio(array) else array
 

@@ -108,13 +108,17 @@ def draw(results: xr.Dataset) -> list[Plot]:
         for key in ("real_gdp", "real_consumption"):
             if key in results:
                 plots.append(_regional_plot(results, key, str(scenario)))
-    return [_marked_synthetic(p) for p in plots] if results.attrs.get("data") == "synthetic" else plots
+    if results.attrs.get("data") != "synthetic":
+        return plots
+    what = "The parameters are estimated on synthetic data."
+    what = "The data are synthetic." if results.attrs.get("data_synthetic") == "yes" else what
+    return [_marked_synthetic(p, what) for p in plots]
 
 
-def _marked_synthetic(plot: Plot) -> Plot:
-    """Say on a figure that its parameters come from synthetic data."""
+def _marked_synthetic(plot: Plot, what: str) -> Plot:
+    """Say on a figure that its data, or the estimates of its parameters, are synthetic."""
     plot.figure.text(0.99, 0.99, "synthetic data", ha="right", va="top", fontsize=5, color="#333333")
-    return replace(plot, note=f"{plot.note} The parameters are estimated on synthetic data.")
+    return replace(plot, note=f"{plot.note} {what}")
 
 
 def _colours(values: xr.DataArray) -> dict[str, str]:

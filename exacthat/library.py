@@ -27,10 +27,15 @@ if TYPE_CHECKING:
     from framework import Model
 
 DEFAULT_TABLE = "wiod2009-5x14"
+COARSE = {"krugman": "wiod2009-5x2", "melitz-pareto": "wiod2009-5x2"}
+"""Models whose default table has fewer sectors, at which free entry of firms is stable."""
+
 CALIBRATED: dict[str, Callable[..., xr.Dataset]] = {
     "armington": calibration.armington_baseline,
     "caliendo-parro": calibration.caliendo_parro_baseline,
     "eaton-kortum": calibration.eaton_kortum_baseline,
+    "krugman": calibration.krugman_baseline,
+    "melitz-pareto": calibration.melitz_pareto_baseline,
     "rare-earths": calibration.rare_earths_baseline,
 }
 """Built-in models whose baseline is made from an input-output table."""
@@ -40,13 +45,16 @@ FROM_SAM: dict[str, Callable[[xr.DataArray], xr.Dataset]] = {
 }
 """Built-in models whose baseline is made from a social accounting matrix; without one, from the textbook's."""
 
+ILLUSTRATED: dict[str, Callable[[], xr.Dataset]] = {"acemoglu": calibration.acemoglu_illustration}
+"""Built-in models with illustrative numbers, which are no economy's data."""
+
 RECALIBRATED: dict[str, Callable[..., xr.Dataset]] = {"rare-earths": calibration.recalibrate}
 """Those whose baseline is quicker to make from another baseline than from the table."""
 
 
 def has_baseline(name: str) -> bool:
     """True for a built-in model that the package ships baseline data for."""
-    return name in CALIBRATED or name in FROM_SAM
+    return name in CALIBRATED or name in FROM_SAM or name in ILLUSTRATED
 
 
 @dataclass(frozen=True)
@@ -193,9 +201,11 @@ def load_baseline(model: Model, study: Study, data: str | None = None) -> Baseli
             )
         return Baseline(_with_parameters(read_dataset(Path(source)), study.parameters, model, study))
     if study.model in CALIBRATED:
-        return _calibrated(study, model, source or DEFAULT_TABLE, folder)
+        return _calibrated(study, model, source or COARSE.get(study.model, DEFAULT_TABLE), folder)
     if study.model in FROM_SAM:
         return _from_sam(study, model, source if folder is None else data)
+    if study.model in ILLUSTRATED and data is None and study.data is None:
+        return _illustrated(study, model)
     raise DataError(
         f"model '{model.name}' needs a data set with its baseline; give a NetCDF file (.nc) with --data, "
         'or write data = "..." in the scenario file.'
@@ -282,9 +292,21 @@ def _from_sam(study: Study, model: Model, source: str | None) -> Baseline:
     return Baseline(data, calibration.sam_parameters(data, set(study.parameters)))
 
 
+def _illustrated(study: Study, model: Model) -> Baseline:
+    """Return the illustrative numbers of a model."""
+    for key in ("inventories", "estimates"):
+        if getattr(study, key) != Study.model_fields[key].default:
+            raise ScenarioError(
+                f"the illustrative numbers of '{study.model}' take no {key}; leave the key out."
+            )
+    data = _with_parameters(ILLUSTRATED[study.model](), study.parameters, model, study)
+    return Baseline(data, calibration.illustration_parameters(data, set(study.parameters)))
+
+
 def _with_parameters(data: xr.Dataset, settings: Mapping[str, Any], model: Model, study: Study) -> xr.Dataset:
     """Replace parameters of a data set by the settings of a study."""
-    known = {d.key: d for d in model.of_kind(Kind.PARAMETER)}
+    chosen = [{group: name} for group, names in model.variants.items() for name in names if settings]
+    known = {d.key: d for choice in [{}, *chosen] for d in model.choose(**choice).of_kind(Kind.PARAMETER)}
     out = data.copy()
     for key, value in settings.items():
         place = study.where(key, "parameters")

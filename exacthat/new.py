@@ -9,7 +9,7 @@ from pathlib import Path
 
 import sympy as sp
 
-from exacthat.library import has_baseline, load_baseline
+from exacthat.library import load_baseline
 from exacthat.output import OutputError
 from exacthat.scenario import Study, default_study, exogenous_symbols
 from exacthat.source import block_source, function_name
@@ -18,13 +18,9 @@ from framework.errors import ModelError, ScenarioError, did_you_mean
 from framework.symbols import Declaration, Kind
 from models import MODELS
 
-NO_DATA = (
-    "The package ships no baseline data for this model; the first command lists what BASELINE.nc has to hold."
-)
-
 
 def start(name: str, source: str, block: str | None = None, folder: Path = Path()) -> list[Path]:
-    """Write a model file and, where the package ships some, the baseline data for it.
+    """Write a model file and the baseline data for it.
 
     Parameters
     ----------
@@ -41,7 +37,7 @@ def start(name: str, source: str, block: str | None = None, folder: Path = Path(
     Returns
     -------
     list of Path
-        ``name.py``, and ``name.nc`` if there are data.
+        ``name.py`` and ``name.nc``.
 
     Raises
     ------
@@ -51,7 +47,7 @@ def start(name: str, source: str, block: str | None = None, folder: Path = Path(
         One of the files exists, or cannot be written.
     """
     text = model_file(name, source, block)
-    files = [folder / f"{name}.py", *([folder / f"{name}.nc"] if has_baseline(source) else [])]
+    files = [folder / f"{name}.py", folder / f"{name}.nc"]
     for path in files:
         if path.exists() or path.is_symlink():
             raise OutputError(f"'{path}' exists and is kept; choose another name.")
@@ -59,10 +55,8 @@ def start(name: str, source: str, block: str | None = None, folder: Path = Path(
         raise ModelError(f"'{name}' is a module of Python that '{name}.py' would hide; try my_{name}.")
     try:
         files[0].write_text(text, encoding="utf-8")
-        if has_baseline(source):
-            load_baseline(MODELS[source](), Study.of_model(source)).data.to_netcdf(
-                files[1], engine="h5netcdf"
-            )
+        data = load_baseline(MODELS[source](), Study.of_model(source)).data
+        data.to_netcdf(files[1], engine="h5netcdf")
     except OSError as error:
         for path in files:
             path.unlink(missing_ok=True)
@@ -107,7 +101,6 @@ def _check_name(name: str) -> None:
 
 def _head(name: str, source: str, library: Model, parts: list[str]) -> str:
     """Docstring, with commands that run at once, and imports."""
-    data = f"{name}.nc" if has_baseline(source) else "BASELINE.nc"
     called = {*re.findall(r"\b([A-Za-z]\w*)\(", "\n".join(parts))}
     imports = (
         [f"from sympy import {', '.join(found)}\n"]
@@ -120,10 +113,9 @@ def _head(name: str, source: str, library: Model, parts: list[str]) -> str:
         [
             f'"""{_title(name, library)}.',
             "",
-            f"    exacthat check {name}.py{f' {data}' if has_baseline(source) else ''}",
-            f'    exacthat run {name}.py --data {data} --shock "{_shock(source, library)}" --out results/{name}',
+            f"    exacthat check {name}.py {name}.nc",
+            f'    exacthat run {name}.py --data {name}.nc --shock "{_shock(source, library)}" --out results/{name}',
             "",
-            *([] if has_baseline(source) else [NO_DATA, ""]),
             "Equations are in levels, as in a paper; exacthat derives the exact-hat form. Whatever is not in this file is as in",
             f"the library: `exacthat equations {name}.py` prints all of it, `--hat` what is solved.",
             '"""',

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 SLACK = 1e-9
 """Share of a quantity by which rounding may take it below its bound."""
 
+MADE_UP = "illustrative numbers that are no economy's data"
+
 Track = Callable[[Sequence[Case]], Iterable[Case]]
 Choice = tuple[tuple[str, str], ...]
 
@@ -143,6 +145,8 @@ def solve_study(
     if baseline.uncertain and baseline.uncertain.estimates.attrs.get("data") == "synthetic":
         title = f"{results.attrs['title']}, parameters estimated on synthetic data"
         results = results.assign_attrs(data="synthetic", title=title)
+    if baseline.data.attrs.get("synthetic") == "yes":
+        results = results.assign_attrs(data="synthetic", title=f"{results.attrs['title']}, {MADE_UP}")
 
     def bind(case: Case, data: xr.Dataset) -> Problem:
         return system(case).bind(data, _shocks(case, study, system(case), data), case.elements)

@@ -22,6 +22,9 @@ class Kind(Enum):
 RATE = "rate"
 """Unit of ad-valorem taxes and tariffs: a fraction of the price."""
 
+PER_YEAR = "per year"
+"""Unit of rates of growth and interest: a fraction."""
+
 USUAL_RATES = (-0.5, 2.0)
 """Rates that are usual unless a declaration says otherwise."""
 
@@ -95,7 +98,7 @@ class Declaration:
         """The `usual` values, which a ratio new over base does not have."""
         if self.role == "hat":
             return None
-        return self.usual or (USUAL_RATES if self.unit == RATE else None)
+        return self.usual or (USUAL_RATES if self.unit in (RATE, PER_YEAR) else None)
 
     @property
     def base(self) -> sp.Expr:

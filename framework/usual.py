@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from framework.symbols import RATE, Declaration
+from framework.symbols import PER_YEAR, RATE, Declaration
 
 if TYPE_CHECKING:
     from framework.solve.problem import Problem
@@ -45,7 +45,7 @@ def warned(problem: Problem) -> str:
 def _sentence(problem: Problem, decl: Declaration, cell: tuple, cells: int) -> str:
     assert decl.usual_range is not None
     value, (lower, upper) = float(problem.bound.values[decl.symbol][cell]), decl.usual_range
-    size = f"{value:.6g} ({100 * value:.6g} percent)" if decl.unit == RATE else f"{value:.6g}"
+    size = f"{value:.6g} ({100 * value:.6g} percent)" if decl.unit in (RATE, PER_YEAR) else f"{value:.6g}"
     more = f" (and {cells - 1} more)" if cells > 1 else ""
     place = problem.bound.at(decl, cell)
     return f"'{decl.key}' is {size}{place}{more}, where {lower:g} to {upper:g} is usual{_reason(decl, value)}"

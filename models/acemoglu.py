@@ -100,9 +100,9 @@ def _balanced_growth(m: Model):
     """Research productivities, interest rate and growth; N_L is the trend, and N_Z adjusts relative to it."""
     m.parameter("rho", [], "discount rate", latex=r"\rho")
     m.parameter("theta", [], "relative risk aversion", positive=True, latex=r"\theta")
-    r = m.variable("r", [], "interest rate", observed=True, unit="rate")
-    g = m.variable("g", [], "growth rate", level=True, lower=0.0, observed=True, unit="rate")
-    v = m.variable("v", [], "interest less growth", level=True, lower=0.0, unit="rate")
+    r = m.variable("r", [], "interest rate", observed=True, unit="per year")
+    g = m.variable("g", [], "growth rate", level=True, lower=0.0, observed=True, unit="per year")
+    v = m.variable("v", [], "interest less growth", level=True, lower=0.0, unit="per year")
     m.define(v, r - g)  # the value of consumption to come is finite: (1 - theta) g < rho
     etas = [
         m.exogenous(f"eta_{f}", [], f"{name} research productivity", latex=rf"\eta_{f}")

@@ -52,4 +52,9 @@ def test_index(tmp_path, monkeypatch):
     gains = {name: array - 1 for name, array in names["welfare"].items()}
     assert set(gains) == {"eaton-kortum", "caliendo-parro", "krugman", "melitz-pareto"}
     assert all((array > 0).all() for array in gains.values())
-    assert len({round(float(array.sum()), 6) for array in gains.values()}) == len(gains)
+    assert (gains["melitz-pareto"] > gains["krugman"]).all()
+    assert (gains["krugman"] > gains["caliendo-parro"]).all()
+    text = (FOLDER / "index.md").read_text("utf-8")
+    for region in gains["krugman"].region.values:
+        row = " | ".join(f"{100 * float(array.sel(region=region)):.2f}" for array in gains.values())
+        assert f"| {region} | {row} |" in text

@@ -112,7 +112,8 @@ def test_own_labels_can_be_given():
             {"trade_elastcity": 5.0},
             "unknown key 'trade_elastcity' in [parameters]. Did you mean 'trade_elasticity'? Known keys: "
             "baseline_export_tax, baseline_tariff, input_elasticity, ree_elasticity, ree_endowment_share, ree_share, "
-            "ree_supply_elasticity, ree_trade_elasticity, ree_use_share, research_elasticity, trade_elasticity, "
+            "ree_supply_elasticity, ree_trade_elasticity, ree_use_share, research_elasticity, scale_effect, "
+            "selection_effect, trade_elasticity, "
             "variety_elasticity, variety_productivity.",
         ),
         (

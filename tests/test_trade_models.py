@@ -353,10 +353,6 @@ def test_models_are_checked_by_name_alone_or_with_a_data_set(tmp_path, monkeypat
         done = CliRunner().invoke(app, arguments)
         assert done.exit_code == 0, done.output
         assert words in done.output
-    done = CliRunner().invoke(app, ["run", "krugman", "--shock", "trade_cost=1.02", "--out", "none"])
-    assert done.exit_code == 1
-    assert "model 'krugman' needs a data set with its baseline" in done.output
-    assert not (tmp_path / "none").exists()
 
 
 # ---- stability -----------------------------------------------------------------------------------

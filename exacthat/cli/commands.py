@@ -290,6 +290,8 @@ def _summarise(outcome: Outcome) -> None:
     from exacthat.wording import variants_in_words
 
     results = outcome.results
+    if results.attrs.get("data") == "synthetic":
+        out.print(f"[bold]{results.attrs['title']}[/bold]", highlight=False, soft_wrap=True)
     scenarios = [str(name) for name in results["scenario"].values]
     show_pairs(list(zip(scenarios, map(str, results["setting_in_words"].values), strict=True)))
     if binding := summary.regimes(results):
