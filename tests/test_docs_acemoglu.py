@@ -8,7 +8,8 @@ from pages import ROOT, run_page
 PAGE = ROOT / "docs" / "models" / "acemoglu.md"
 
 
-def test_the_page_runs_and_is_right(capsys):
+def test_the_page_runs_and_is_right(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     names = run_page(PAGE)
     for technology, premium in names["premium"].items():
         assert premium == pytest.approx(1.1 ** names["exponents"][technology], rel=1e-9)
