@@ -1,15 +1,16 @@
 """The audit of the slides' statements agrees with what is derived in docs/rare_earths_model.md sections 5 and 12."""
 
+import io
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import xarray as xr
+from rich.console import Console
 from typer.testing import CliRunner
 
 from exacthat.audit import (
-    Case,
     Economy,
     as_frame,
     as_json,
@@ -18,21 +19,45 @@ from exacthat.audit import (
     economies_of,
     judge,
     remarks,
+    tables,
+    tenfold,
 )
 from exacthat.audit import cases as cases_module
 from exacthat.audit.cases import INSTRUMENTS, Unsolved, solved, technologies
-from exacthat.audit.claims import UNMOVED, _cushioned, _factor_cost, _technology_effect
-from exacthat.audit.run import FAILS, HOLDS, HOLDS_WHEN, _verdict
+from exacthat.audit.claims import (
+    DAMPED,
+    LARGE,
+    LIKE_RIVALS,
+    NIL,
+    REVENUE_RISES,
+    UNMOVED,
+    _cushioned,
+    _factor_cost,
+    _technology_effect,
+)
+from exacthat.audit.run import FAILS, HOLDS, HOLDS_WHEN, Count, Split, _verdict
 from exacthat.cli import app
-from framework import ScenarioError
+from framework import ScenarioError, solve
 
 LESS = (HOLDS_WHEN, "epsilon < 1")
 RELATIVE = ["fixed-effort", "elastic-effort"]
 
 
 @pytest.fixture(scope="module")
-def findings():
-    return audit(economies_of("rare-earths", None, 2, seed=0))
+def all_cases():
+    """WIOD 2009 and two pairs of synthetic economies, solved once."""
+    return list(solved(economies_of("rare-earths", None, 2, seed=0), iter))
+
+
+@pytest.fixture(scope="module")
+def cases(all_cases):
+    """WIOD 2009 under every instrument with every technology."""
+    return [c for c in all_cases if c.economy.origin == "WIOD 2009"]
+
+
+@pytest.fixture(scope="module")
+def findings(all_cases):
+    return judge(all_cases)
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +102,9 @@ def test_a_tax_does_not_make_the_price_of_2011(findings):
     assert 1 < spike.lowest < spike.highest < 2  # the price rises by about the own-use share of the tax
 
 
-def test_a_false_statement_is_counted_as_such():
+def test_a_false_statement_is_counted_as_such(cases):
     """Where spending rises threefold and the price does not, use rises; and technology turns the wrong way."""
-    (economy,) = economies_of("rare-earths", None, 0, seed=0)
-    case = next(c for c in solved([economy], iter) if isinstance(c, Case) and c.technology == "fixed-effort")
+    case = next(c for c in cases if c.technology == "fixed-effort")
     spending = case.changes["relative_bundle_expenditure"]
     turned = xr.where(case.data["ree_elasticity"] < 1, 0.9, 1.1).broadcast_like(spending)
     wrong = case.changes.assign(relative_bundle_expenditure=0 * spending + 3.0, innovation_bias=turned)
@@ -102,7 +126,71 @@ def test_a_false_statement_is_counted_as_such():
     ],
 )
 def test_a_condition_must_tell_all_cells_apart(holds, epsilon, verdict):
-    assert _verdict(np.array(holds), np.array(epsilon)) == verdict
+    found = np.array(holds)
+    splits = {
+        words: Split(
+            Count(int(found[met].sum()), int(met.sum())), Count(int(found[~met].sum()), int((~met).sum()))
+        )
+        for words, met in {
+            "epsilon < 1": np.array(epsilon) < 1,
+            "epsilon > 1": np.array(epsilon) > 1,
+        }.items()
+    }
+    assert _verdict(found, splits) == verdict
+
+
+def test_the_tax_of_a_tenfold_price_gives_that_price_back(cases, findings):
+    """As a tax it makes the price tenfold; the less the exporter uses itself, the higher it is."""
+    case = next(c for c in cases if (c.technology, c.instrument) == ("exogenous", "tax"))
+    (spike,) = (f for f in findings if f.claim.name == "tenfold-price" and f.technology == "exogenous")
+    needed = {d["economy"]: d for d in spike.details}
+    tax = needed["WIOD 2009"]["export_tax_needed_percent"] / 100
+    system = cases_module._system("exogenous", "tax")
+    again = solve(system.bind(case.data, {"export_tax": tax})).outcomes
+    assert float(again["ree_price_ratio"]) == pytest.approx(10, rel=1e-6)
+    assert 0 < case.use_share < 1
+    assert any(
+        f"WIOD 2009: tenfold takes an export tax of {100 * tax:,.0f} percent" in s for s in tenfold(findings)
+    )
+
+
+def test_cells_with_a_factor_cost_effect_about_nil_are_left_out_and_counted(findings):
+    every = {(f.technology, f.instrument): f for f in findings if f.claim.name == "factor-cost-effect"}
+    for f in (f for f in findings if f.claim.name == "technology-dominates"):
+        nil = int((every[f.technology, f.instrument].figures <= 100 * np.expm1(NIL)).sum())
+        assert f.left_out == nil
+        assert f.left_out + f.cells + f.undecided == every[f.technology, f.instrument].cells
+    assert any(line.startswith("factor-cost effect about nil, cells left out:") for line in remarks(findings))
+
+
+def test_every_condition_tried_is_counted(findings):
+    """Whether or not it tells the cells apart."""
+    tried = {
+        "cushioned": DAMPED, "technology-effect": REVENUE_RISES,
+        "technology-dominates": LARGE, "revenue-follows-dominance": LIKE_RIVALS,
+    }  # fmt: skip
+    for f in (f for f in findings if f.instrument == "tax"):
+        assert {"epsilon < 1", "epsilon > 1"} <= f.splits.keys()
+        assert tried.get(f.claim.name, "epsilon < 1") in f.splits
+        for split in f.splits.values():
+            assert split.met.cells + split.unmet.cells == f.cells
+            assert split.met.holds + split.unmet.holds == f.holds
+
+
+def test_tables_say_extent_and_variety_productivity(findings):
+    written = io.StringIO()
+    console = Console(width=100, file=written)
+    for shown in tables(findings).values():
+        console.print(shown)
+    text = written.getvalue()
+    assert "mobile-effort, φ=0.1" in text
+    assert "fixed-effort, φ=1" in text
+    (never,) = (
+        f for f in findings
+        if (f.claim.name, f.technology, f.instrument) == ("technology-dominates", "fixed-effort", "quota")
+    )  # fmt: skip
+    assert never.extent == f"none of {never.cells}"
+    assert never.extent in text
 
 
 def test_an_economy_without_a_solution_is_counted_and_said():
@@ -160,12 +248,6 @@ def test_bad_input():
     result = CliRunner().invoke(app, ["audit", "rare-earths", "--economies", "0", "--data", "nowhere.nc"])
     assert result.exit_code == 1
     assert "nowhere.nc" in result.stderr
-
-
-@pytest.fixture(scope="module")
-def cases():
-    """WIOD 2009 under every instrument with every technology."""
-    return list(solved(economies_of("rare-earths", None, 0, seed=0), iter))
 
 
 def test_losses_closer_than_solutions_are_certified_to_are_no_sign(cases):

@@ -57,6 +57,8 @@ class Case:
     data: xr.Dataset
     changes: xr.Dataset  # new over base
     exogenous: xr.Dataset
+    tenfold: xr.Dataset | str | None = None
+    """Under a tax: changes under the tax that makes the price tenfold, or why there is none."""
 
     @property
     def exporter(self) -> str:
@@ -68,6 +70,14 @@ class Case:
         """Regions other than the exporter."""
         exporter = self.exporter
         return [r for r in self.data["region"].values if r != exporter]
+
+    @property
+    def use_share(self) -> float:
+        """The exporter's share in what the world spends on rare earths, before tax."""
+        cost = (self.data["ree_share"] * self.data["value_added_share"] * self.data["gross_output"]).sum(
+            "sector"
+        )
+        return float(cost.sel(region=self.exporter) / cost.sum())
 
     @property
     def using(self) -> list[str]:
@@ -144,8 +154,18 @@ def solved(
                 fixed = found if technology == EXOGENOUS else fixed
                 if fixed is None:
                     yield Unsolved(economy, technology, instrument, "exogenous technology has no solution")
-                else:
-                    yield Case(economy, technology, instrument, data, found, fixed)
+                    continue
+                tenfold = _tenfold(systems[technology, "price"], data) if instrument == "tax" else None
+                yield Case(economy, technology, instrument, data, found, fixed, tenfold)
+
+
+def _tenfold(system: System, data: xr.Dataset) -> xr.Dataset | str:
+    """The equilibrium at ten times the baseline price, the tax being what it must be; or why there is none."""
+    try:
+        return solve(system.bind(data, {"ree_price_ratio": 10.0})).outcomes
+    except SolveError as error:
+        none = "'ree_exports' would be" in str(error)
+        return "the price is below tenfold even without exports" if none else "no solution was certified"
 
 
 @functools.cache

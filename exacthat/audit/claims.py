@@ -1,15 +1,15 @@
 """The slides' statements on the mechanism (slide 21) and the conclusion, as tests of one solved case.
 
 A statement is tried in cells: region by sector, region, or once an economy. Each cell says how far the statement is from
-turning false, its margin, and which elasticity of substitution between the bundles is at work there. References are to
-sections of docs/rare_earths_model.md.
+turning false, its margin, and which of the conditions that theory offers are met there. References are to sections of
+docs/rare_earths_model.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
@@ -18,6 +18,13 @@ from exacthat.audit.cases import EXOGENOUS, Case
 
 UNMOVED = 1e-9
 """A margin below this, in logs, is no sign: solutions are certified to about a tenth of it."""
+NIL = 1e-4
+"""A factor-cost effect below this, in logs, is about nil: there is nothing for technology to outweigh."""
+EPSILON_BELOW, EPSILON_ABOVE = "epsilon < 1", "epsilon > 1"
+REVENUE_RISES = "its relative revenue rises"
+LARGE = "its factor-cost effect is above 0.1 percent"
+LIKE_RIVALS = "its cost moves alike against its rivals'"
+DAMPED = "the price of REE rises less than with exogenous technology"
 
 
 @dataclass(frozen=True)
@@ -28,15 +35,31 @@ class Cells:
     ----------
     margin : array
         Positive where the statement holds, negative where it fails, about zero where that cannot be told.
-    epsilon : array
-        Elasticity of substitution between the bundles: of the sector, or the mean abroad weighted with the cost of REE.
     figure : array
         The number to report, in the unit of the claim.
+    conditions : dict
+        Where each condition that theory offers is met. That on epsilon, the elasticity of substitution between the
+        bundles, is on that of the sector, or on the mean abroad weighted with the cost of REE.
+    left_out : int
+        Cells to which the statement does not apply.
+    details : dict
+        What else the case says about the statement, ready for JSON.
     """
 
     margin: np.ndarray
-    epsilon: np.ndarray
     figure: np.ndarray
+    conditions: dict[str, np.ndarray]
+    left_out: int = 0
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def where(self, applies: np.ndarray) -> Cells:
+        """The cells to which the statement applies."""
+        conditions = {words: met[applies] for words, met in self.conditions.items()}
+        return Cells(self.margin[applies], self.figure[applies], conditions, int((~applies).sum()))
+
+
+def _by_epsilon(epsilon: np.ndarray) -> dict[str, np.ndarray]:
+    return {EPSILON_BELOW: epsilon < 1, EPSILON_ABOVE: epsilon > 1}
 
 
 @dataclass(frozen=True)
@@ -57,7 +80,9 @@ def _percent(log: xr.DataArray) -> xr.DataArray:
     return cast(xr.DataArray, 100 * np.expm1(log))
 
 
-def _cells(case: Case, margin: xr.DataArray, figure: xr.DataArray | None = None) -> Cells:
+def _cells(
+    case: Case, margin: xr.DataArray, figure: xr.DataArray | None = None, **conditions: xr.DataArray
+) -> Cells:
     """One cell for each region abroad and sector that uses rare earths."""
     figure = _percent(margin) if figure is None else figure
     at = {"region": case.abroad, "sector": case.using}
@@ -66,7 +91,9 @@ def _cells(case: Case, margin: xr.DataArray, figure: xr.DataArray | None = None)
     def chosen(x: xr.DataArray) -> np.ndarray:
         return x.sel(at).transpose(*at).values[used]
 
-    return Cells(chosen(margin), chosen(case.data["ree_elasticity"].broadcast_like(margin)), chosen(figure))
+    epsilon = chosen(case.data["ree_elasticity"].broadcast_like(margin))
+    met = _by_epsilon(epsilon) | {words: chosen(condition) for words, condition in conditions.items()}
+    return Cells(chosen(margin), chosen(figure), met)
 
 
 def _relative_price(case: Case) -> xr.DataArray:
@@ -75,7 +102,7 @@ def _relative_price(case: Case) -> xr.DataArray:
 
 def _price_rises(case: Case) -> Cells:
     rise = _relative_price(case).sel(region=case.abroad)
-    return Cells(rise.values, np.full(rise.size, _mean_epsilon(case)), _percent(rise).values)
+    return Cells(rise.values, _percent(rise).values, _by_epsilon(np.full(rise.size, _mean_epsilon(case))))
 
 
 def _use_falls(case: Case) -> Cells:
@@ -130,15 +157,11 @@ def _technology_lowers_cost(*, labour_varieties: bool) -> Callable[[Case], Cells
         if case.technology == EXOGENOUS or not case.without:
             return None
         effect = _against_others(case, _technology_effect(case, labour_varieties=labour_varieties))
-        shifts = _cells(case, _log(case.changes["innovation_bias"])).margin > UNMOVED
-        return _where(shifts, _cells(case, -effect, _percent(effect)))
+        found = _cells(case, -effect, _percent(effect), **{REVENUE_RISES: _relative_revenue(case) > 0})
+        # The statement is about where technology does shift towards rare earths.
+        return found.where(_cells(case, _log(case.changes["innovation_bias"])).margin > UNMOVED)
 
     return test
-
-
-def _where(chosen: np.ndarray, cells: Cells) -> Cells:
-    """The cells that a statement is about."""
-    return Cells(cells.margin[chosen], cells.epsilon[chosen], cells.figure[chosen])
 
 
 def _factor_cost_effect(case: Case) -> Cells:
@@ -153,22 +176,39 @@ def _relative_cost(case: Case) -> xr.DataArray:
     return _against_others(case, _log(case.changes["value_added_cost"]))
 
 
+def _relative_revenue(case: Case) -> xr.DataArray:
+    return _against_others(case, _log(case.changes["gross_output"]))
+
+
 def _technology_dominates(case: Case) -> Cells | None:
+    """Of the cells in which factor prices do raise the relative cost."""
     if case.technology == EXOGENOUS or not case.without:
         return None
-    cost = _relative_cost(case)
-    raised = _factor_cost_effect(case).margin > UNMOVED
-    return _where(raised, _cells(case, -cost, _percent(cost)))
+    cost, factor_cost = _relative_cost(case), _against_others(case, _factor_cost(case))
+    conditions = {REVENUE_RISES: _relative_revenue(case) > 0, LARGE: factor_cost > np.log1p(1e-3)}
+    raised = _factor_cost_effect(case).margin > NIL
+    return _cells(case, -cost, _percent(cost), **conditions).where(raised)
+
+
+def _against_rivals(case: Case) -> xr.DataArray:
+    """Log change of unit cost against the price indices of the markets sold to, weighted with sales."""
+    names = {"importer": "market", "exporter": "region"}
+    bought = case.data["expenditure"].rename(region="market")
+    share = case.data["expenditure_share"].rename(names)
+    sales = share * bought / (1 + case.data["tariff"].rename(names))
+    index = _log(case.changes["price_index"]).rename(region="market")
+    return _log(case.changes["unit_cost"]) - (sales * index).sum("market") / sales.sum("market")
 
 
 def _revenue_follows(case: Case) -> Cells | None:
     """The margin is that of the sign that is the less certain of the two."""
     if not case.without:
         return None
-    cost, revenue = _relative_cost(case), _against_others(case, _log(case.changes["gross_output"]))
+    cost, revenue = _relative_cost(case), _relative_revenue(case)
     least = xr.where(abs(cost) < abs(revenue), abs(cost), abs(revenue))
     agree = (cost < 0) == (revenue > 0)
-    return _cells(case, xr.where(agree, least, -least), _percent(revenue))
+    alike = (cost < 0) == (_against_others(case, _against_rivals(case)) < 0)
+    return _cells(case, xr.where(agree, least, -least), _percent(revenue), **{LIKE_RIVALS: alike})
 
 
 # ---- welfare and the price: sections 5.6 and 5.7 -------------------------------------------------------
@@ -193,7 +233,11 @@ def _cushioned(case: Case) -> Cells | None:
     before, after = foreign_loss(case, case.exogenous), foreign_loss(case, case.changes)
     if before <= UNMOVED:
         return None  # no loss on the whole, so there is nothing to cushion
-    return Cells(np.array([before - after]), np.array([_mean_epsilon(case)]), np.array([after / before]))
+    conditions = _by_epsilon(np.array([_mean_epsilon(case)]))
+    if case.instrument != "price":
+        damped = case.changes["ree_price_ratio"] < case.exogenous["ree_price_ratio"]
+        conditions[DAMPED] = np.array([bool(damped)])
+    return Cells(np.array([before - after]), np.array([after / before]), conditions)
 
 
 def _spike(case: Case) -> Cells | None:
@@ -201,7 +245,18 @@ def _spike(case: Case) -> Cells | None:
     if case.instrument != "tax":
         return None
     ratio = float(case.changes["ree_price_ratio"])
-    return Cells(np.array([np.log(ratio / 10)]), np.array([_mean_epsilon(case)]), np.array([ratio]))
+    needed: dict[str, Any] = {
+        "economy": case.economy.name,
+        "exporter_use_share": case.use_share,
+        "price": ratio,
+    }
+    needed["export_tax_needed_percent"], needed["why"] = None, None
+    if isinstance(case.tenfold, str):
+        needed["why"] = case.tenfold
+    elif case.tenfold is not None:
+        needed["export_tax_needed_percent"] = 100 * float(case.tenfold["export_tax"])
+    conditions = _by_epsilon(np.array([_mean_epsilon(case)]))
+    return Cells(np.array([np.log(ratio / 10)]), np.array([ratio]), conditions, details=needed)
 
 
 CLAIMS = [
@@ -222,7 +277,7 @@ CLAIMS = [
     Claim("factor-cost-effect", "Factor prices raise costs more in sectors that use REE",
           "effect on relative cost, percent", _factor_cost_rises),
     Claim("technology-dominates",
-          "Where factor prices raise costs more in sectors that use REE, the technology effect outweighs that",
+          "Where factor prices raise relative cost by more than 0.01 percent, the technology effect outweighs this",
           "change of relative cost, percent", _technology_dominates),
     Claim("revenue-follows-dominance",
           "Revenue of sectors that use REE rises relative to others if, and only if, their cost falls relative to others",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,12 +15,6 @@ from framework.errors import ScenarioError
 
 HOLDS, FAILS, HOLDS_WHEN = "holds", "fails", "holds when"
 
-#: What may tell the cells in which a statement holds from those in which it fails.
-CONDITIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "epsilon < 1": lambda epsilon: epsilon < 1,
-    "epsilon > 1": lambda epsilon: epsilon > 1,
-}
-
 
 @dataclass(frozen=True)
 class Count:
@@ -27,6 +22,19 @@ class Count:
 
     holds: int
     cells: int
+
+
+@dataclass(frozen=True)
+class Split:
+    """How a claim fares where a condition is met, and where it is not."""
+
+    met: Count
+    unmet: Count
+
+    @property
+    def exact(self) -> bool:
+        """Whether it holds in every cell in which the condition is met, and in no other."""
+        return self.met.cells > 0 and self.met.holds == self.met.cells and self.unmet.holds == 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,12 +47,20 @@ class Finding:
         ``"holds"`` in every cell; ``"holds when"`` in exactly the cells in which `condition` is true; else ``"fails"``.
     by_origin : dict
         By where the economies come from.
+    splits : dict
+        By each condition that theory offers, whether or not it tells the cells apart.
     undecided : int
         Cells in which the margin is numerically zero; they count for nothing.
+    left_out : int
+        Cells to which the statement does not apply.
+    variety_productivity : tuple of float
+        The values of phi in the economies.
     unsolved : dict
         Number of economies without a certified solution, by reason.
     figures, origins : array
         The figure in each cell, and where its economy comes from.
+    details : list of dict
+        What else single economies say.
     """
 
     claim: Claim
@@ -53,10 +69,21 @@ class Finding:
     verdict: str
     condition: str | None
     by_origin: dict[str, Count]
+    splits: dict[str, Split]
     figures: np.ndarray
     origins: np.ndarray
     undecided: int
+    left_out: int
+    variety_productivity: tuple[float, ...]
+    details: list[dict[str, Any]]
     unsolved: dict[str, int]
+
+    @property
+    def extent(self) -> str:
+        """In all cells, in none, or in how many of how many the claim holds."""
+        if self.holds in (0, self.cells):
+            return f"{'all' if self.holds else 'none'} of {self.cells}"
+        return f"{self.holds} of {self.cells}"
 
     @property
     def lowest(self) -> float:
@@ -118,7 +145,7 @@ def audit(
 
 def judge(cases: Iterable[Case | Unsolved]) -> list[Finding]:
     """Try every claim on cases; findings by claim, technology and instrument, those without a cell left out."""
-    cells: dict[tuple[str, str, str], list[tuple[str, Cells]]] = defaultdict(list)
+    cells: dict[tuple[str, str, str], list[tuple[Case, Cells]]] = defaultdict(list)
     lost: dict[tuple[str, str], list[Unsolved]] = defaultdict(list)
     for case in cases:
         if isinstance(case, Unsolved):
@@ -126,7 +153,7 @@ def judge(cases: Iterable[Case | Unsolved]) -> list[Finding]:
             continue
         for claim in CLAIMS:
             if (found := claim.test(case)) is not None:
-                cells[claim.name, case.technology, case.instrument].append((case.economy.origin, found))
+                cells[claim.name, case.technology, case.instrument].append((case, found))
     judged = (
         _judge(claim, technology, instrument, cells[key], lost[technology, instrument])
         for claim in CLAIMS
@@ -138,31 +165,43 @@ def judge(cases: Iterable[Case | Unsolved]) -> list[Finding]:
 
 
 def _judge(
-    claim: Claim, technology: str, instrument: str, found: list[tuple[str, Cells]], lost: list[Unsolved]
+    claim: Claim, technology: str, instrument: str, found: list[tuple[Case, Cells]], lost: list[Unsolved]
 ) -> Finding:
-    margin, epsilon, figure = (
-        np.concatenate([getattr(c, name) for _, c in found]) for name in ("margin", "epsilon", "figure")
-    )
-    origin = np.concatenate([np.full(c.margin.size, where, dtype=object) for where, c in found])
+    margin = np.concatenate([c.margin for _, c in found])
     clear = np.abs(margin) > UNMOVED
-    holds, origin, figure = margin[clear] > 0, origin[clear], figure[clear]
-    verdict, condition = _verdict(holds, epsilon[clear])
-    counts = {
-        where: Count(int(holds[origin == where].sum()), int((origin == where).sum()))
-        for where in dict.fromkeys(origin)
+    holds, figure = margin[clear] > 0, np.concatenate([c.figure for _, c in found])[clear]
+    origin = np.concatenate([np.full(c.margin.size, case.economy.origin, dtype=object) for case, c in found])
+    origin = origin[clear]
+    splits = {
+        words: Split(_count(holds, met), _count(holds, ~met))
+        for words in found[0][1].conditions
+        for met in [np.concatenate([c.conditions[words] for _, c in found])[clear]]
     }
-    reasons = dict(Counter(case.why for case in lost))
-    undecided = int((~clear).sum())
+    verdict, condition = _verdict(holds, splits)
     return Finding(
-        claim, technology, instrument, verdict, condition, counts, figure, origin, undecided, reasons
+        claim,
+        technology,
+        instrument,
+        verdict,
+        condition,
+        by_origin={where: _count(holds, origin == where) for where in dict.fromkeys(origin)},
+        splits=splits,
+        figures=figure,
+        origins=origin,
+        undecided=int((~clear).sum()),
+        left_out=sum(c.left_out for _, c in found),
+        variety_productivity=tuple(sorted({float(case.data["variety_productivity"]) for case, _ in found})),
+        details=[c.details for _, c in found if c.details],
+        unsolved=dict(Counter(case.why for case in lost)),
     )
 
 
-def _verdict(holds: np.ndarray, epsilon: np.ndarray) -> tuple[str, str | None]:
+def _count(holds: np.ndarray, among: np.ndarray) -> Count:
+    return Count(int(holds[among].sum()), int(among.sum()))
+
+
+def _verdict(holds: np.ndarray, splits: dict[str, Split]) -> tuple[str, str | None]:
     if holds.size and holds.all():
         return HOLDS, None
-    if holds.any():
-        for words, condition in CONDITIONS.items():
-            if np.array_equal(holds, condition(epsilon)):
-                return HOLDS_WHEN, words
-    return FAILS, None
+    exact = next((words for words, split in splits.items() if split.exact), None)
+    return (FAILS, None) if exact is None else (HOLDS_WHEN, exact)

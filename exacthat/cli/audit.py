@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from exacthat.cli.bench import require_writable
 from exacthat.cli.console import err, explained, out, progress
+
+if TYPE_CHECKING:
+    from exacthat.audit import Economy, Finding
 
 
 @explained
@@ -47,8 +51,8 @@ def audit_command(
     Synthetic economies come in pairs, one in which rare earths and labour are complements and one in which they are
     substitutes. A statement "holds when" a condition is met if it holds in exactly the cells in which it is.
     """  # fmt: skip
-    from exacthat.audit import as_frame, as_json, audit, cushion_figure, economies_of, remarks, tables
-    from exacthat.output import require_free, results_folder
+    from exacthat.audit import as_json, audit, economies_of
+    from exacthat.output import require_free
 
     require_writable(json_file)
     if out_dir is not None:
@@ -56,10 +60,23 @@ def audit_command(
     with err.status("loading"):
         tried = economies_of(model, data, economies, seed)
     findings = audit(tried, track=progress)
+    _print(findings, tried)
+    if json_file is not None:
+        json_file.write_text(
+            json.dumps(as_json(findings, tried), indent=1, allow_nan=False) + "\n", encoding="utf-8"
+        )
+    if out_dir is not None:
+        _write(findings, out_dir, force)
+        out.print(f"Table and figure are in {out_dir}", highlight=False, soft_wrap=True)
+
+
+def _print(findings: Sequence[Finding], tried: Sequence[Economy]) -> None:
+    from exacthat.audit import remarks, tables, tenfold
+
     for statement, shown in tables(findings).items():
         out.print(statement, style="bold", highlight=False)
         out.print(shown)
-    for line in remarks(findings):
+    for line in (*tenfold(findings), *remarks(findings)):
         out.print(line, highlight=False, soft_wrap=True)
     out.print(
         f"{len(tried)} economies: {tried[0].origin} and {len(tried) - 1} synthetic ones. Cells are regions outside the exporter, by "
@@ -67,15 +84,15 @@ def audit_command(
         highlight=False,
         soft_wrap=True,
     )
-    if json_file is not None:
-        json_file.write_text(
-            json.dumps(as_json(findings, tried), indent=1, allow_nan=False) + "\n", encoding="utf-8"
-        )
-    if out_dir is not None:
-        with results_folder(out_dir, force) as folder:
-            as_frame(findings).to_csv(folder / "audit.csv", index=False, lineterminator="\n")
-            figure = cushion_figure(findings)
-            for suffix in ("png", "svg", "pdf"):
-                figure.figure.savefig(folder / f"{figure.name}.{suffix}", dpi=300)
-            (folder / f"{figure.name}.txt").write_text(f"{figure.title}\n{figure.note}\n", encoding="utf-8")
-        out.print(f"Table and figure are in {out_dir}", highlight=False, soft_wrap=True)
+
+
+def _write(findings: Sequence[Finding], out_dir: Path, force: bool) -> None:
+    from exacthat.audit import as_frame, cushion_figure
+    from exacthat.output import results_folder
+
+    with results_folder(out_dir, force) as folder:
+        as_frame(findings).to_csv(folder / "audit.csv", index=False, lineterminator="\n")
+        figure = cushion_figure(findings)
+        for suffix in ("png", "svg", "pdf"):
+            figure.figure.savefig(folder / f"{figure.name}.{suffix}", dpi=300)
+        (folder / f"{figure.name}.txt").write_text(f"{figure.title}\n{figure.note}\n", encoding="utf-8")
