@@ -21,9 +21,9 @@ UNMOVED = 1e-9
 NIL = 1e-4
 """A factor-cost effect below this, in logs, is about nil: there is nothing for technology to outweigh."""
 EPSILON_BELOW, EPSILON_ABOVE = "epsilon < 1", "epsilon > 1"
-REVENUE_RISES = "its relative revenue rises"
-LARGE = "its factor-cost effect is above 0.1 percent"
-LIKE_RIVALS = "its cost moves alike against its rivals'"
+REVENUE_RISES = "relative revenue rises"
+LARGE = "the factor-cost effect is above 0.1 percent"
+LIKE_RIVALS = "cost against rivals moves the same way"
 DAMPED = "the price of REE rises less than with exogenous technology"
 
 

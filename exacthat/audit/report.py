@@ -22,7 +22,6 @@ from exacthat.audit.cases import (
     Economy,
     research_moves,
 )
-from exacthat.audit.claims import REVENUE_RISES
 from exacthat.audit.run import FAILS, HOLDS, HOLDS_WHEN, Count, Finding
 
 _STYLE = {HOLDS: "green", HOLDS_WHEN: "yellow", FAILS: "red"}
@@ -48,7 +47,7 @@ def tables(findings: Sequence[Finding]) -> dict[str, Table]:
         shown = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
         shown.add_column("technology", no_wrap=True)
         for instrument in instruments:
-            shown.add_column(instrument, no_wrap=True)
+            shown.add_column(instrument)
         for technology in dict.fromkeys(f.technology for f in own):
             row = {f.instrument: f for f in own if f.technology == technology}
             shown.add_row(_label(next(iter(row.values()))), *(_cell(row.get(i)) for i in instruments))
@@ -72,9 +71,7 @@ def _cell(finding: Finding | None) -> str:
     if finding is None:
         return "–"
     style = _STYLE[finding.verdict]
-    short = {REVENUE_RISES: "revenue rises"}.get(finding.condition or "")
-    said = verdict(finding) if short is None else f"{finding.verdict} {short}"
-    return f"[{style}]{said}[/]\n{finding.extent}"
+    return f"[{style}]{verdict(finding)}[/]\n{finding.extent}"
 
 
 def as_frame(findings: Sequence[Finding]) -> pd.DataFrame:
