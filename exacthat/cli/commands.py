@@ -11,9 +11,11 @@ import typer
 from exacthat.cli.console import err, explained, out, progress, show_outcome, show_pairs, show_warnings
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from exacthat.run import Outcome
     from exacthat.scenario import Study
-    from framework import Model
+    from framework import Model, System
 
 app = typer.Typer(
     name="exacthat",
@@ -145,18 +147,26 @@ def check(
         typer.Option("--picture", metavar="FILE.svg", help="Draw the block graph, with the core marked."),
     ] = None,
 ) -> None:
-    """Show the structure of a model: equations, matching, core, Walras, data needed; with DATA, replicate them."""
+    """Show the structure of a model: equations, matching, core, Walras, data needed; with DATA, replicate them.
+
+    Every tax, tariff and deficit is raised by a few percent, on the data or on a synthetic economy, to see whether the
+    budgets add up: a revenue that is forgotten is named.
+    """
+    from exacthat.budgets import synthetic_economy
     from exacthat.library import has_baseline, load_model
-    from framework import analyse, hat
+    from framework import analyse, compile_model, hat
 
     declared = choose(load_model(model), variant or [])
     out.print(f"[bold]{declared.name}[/bold]: {declared.title}", highlight=False, soft_wrap=True)
-    structure = analyse(hat(declared))
+    hats = hat(declared)
+    structure = analyse(hats)
     out.print(structure.to_text(), highlight=False, markup=False, soft_wrap=True)
     if declared.variants:
         show_pairs([(k, ", ".join(v)) for k, v in declared.variants.items()], "variants")
     if data is not None or has_baseline(model):
         _replicate(declared, model, data)
+    else:
+        _test_budgets(compile_model(hats), synthetic_economy(hats))
     if picture:
         from exacthat.structure_figure import save_structure
 
@@ -248,7 +258,8 @@ def _replicate(model: Model, reference: str, data: str | None) -> None:
     from framework.usual import unusual
 
     baseline = load_baseline(model, Study.of_model(reference), data)
-    problem = compile_model(hat(model)).bind(baseline.data, {}, {})
+    system = compile_model(hat(model))
+    problem = system.bind(baseline.data, {}, {})
     show_warnings(unusual(problem))
     require_feasible(problem)
     solution = solve(problem)
@@ -257,6 +268,19 @@ def _replicate(model: Model, reference: str, data: str | None) -> None:
         out.print(
             f"  {name}: {value:.2g} (bound {bound:.2g}) {'holds' if passed else 'fails'}", highlight=False
         )
+    _test_budgets(system, baseline.data)
+
+
+def _test_budgets(system: System, data: xr.Dataset | None) -> None:
+    """Say whether the budgets add up with every wedge on, and on which economy that is tested."""
+    from exacthat.budgets import check_budgets
+
+    if data is None:
+        said, where = "not tested, since no synthetic economy has what the model reads; give DATA", ""
+    else:
+        said = check_budgets(system, data)
+        where = " (on a synthetic economy)" if data.attrs.get("synthetic") == "yes" else ""
+    out.print(f"[bold]budgets[/bold]: {said}{where}", highlight=False, soft_wrap=True)
 
 
 def _write(outcome: Outcome, folder: Path, force: bool) -> None:

@@ -8,10 +8,12 @@ balances whoever gets the revenue: then it is the stated theorem that factor inc
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
 import sympy as sp
+import xarray as xr
 
 from framework.algebra import Term, terms
 from framework.model import Equation, Model
@@ -19,14 +21,71 @@ from framework.solution import Status
 from framework.solve.balance import identity_gaps
 from framework.solve.newton import newton
 from framework.solve.problem import Problem
-from framework.symbols import Declaration, Kind, declared_atoms, subscripts, symbol_name
+from framework.symbols import RATE, Declaration, Kind, declared_atoms, subscripts, symbol_name
 
 TOLERANCE = 1e-9
+SMALL = 0.03
+"""What a small wedge adds to a rate, or to an amount in proportion."""
 
 
 def wedges(problem: Problem) -> list[Declaration]:
     """Given levels that may be zero: taxes, tariffs, deficits."""
     return [d for d in problem.system.inputs if d.kind is Kind.EXOGENOUS and d.level]
+
+
+def small_wedges(problem: Problem) -> dict[str, xr.DataArray]:
+    """New levels, by key, that switch every wedge on, a few percent above what it is.
+
+    Rates rise on whatever crosses a border, or everywhere if they are not bilateral. Amounts rise in proportion; to those that
+    are about zero come transfers that sum to zero, small beside what else is observed in the same unit over the same sets. What
+    has no such scale is left out.
+    """
+    out = {}
+    for decl in wedges(problem):
+        now = problem.bound.values[decl.symbol]
+        if not _in_budgets_as_amount(problem, decl):
+            new = now + SMALL * _between_different(decl, now.shape)
+        elif np.abs(now).max(initial=0.0) > SMALL * (scale := _scale(problem, decl)):
+            new = (1 + SMALL) * now
+        elif scale and now.ndim and now.shape[0] > 1:
+            signs = np.zeros(now.shape[0])
+            signs[:2] = 1.0, -1.0
+            new = now + SMALL * scale * signs.reshape(-1, *[1] * (now.ndim - 1))
+        else:
+            continue
+        labels = {d.name: problem.bound.labels[d.root] for d in decl.dims}
+        out[decl.key] = xr.DataArray(new, labels, decl.dim_names)
+    return out
+
+
+def _in_budgets_as_amount(problem: Problem, wedge: Declaration) -> bool:
+    """True for a wedge that is an amount: by its unit, or because it stands in a budget by itself."""
+    if wedge.unit:
+        return wedge.unit != RATE
+    sides = [side for b in _budgets(problem) for side in (b.lhs, b.rhs)]
+    return any(_is_amount(problem.system.model, wedge, t) for side in sides for t in terms(side))
+
+
+def _between_different(decl: Declaration, shape: tuple[int, ...]) -> np.ndarray:
+    """One where no set of a quantity meets itself at the same label, as importer and exporter do in own trade."""
+    out = np.ones(shape)
+    places = np.indices(shape)
+    for a, b in itertools.combinations(range(len(shape)), 2):
+        if decl.roots[a] == decl.roots[b]:
+            out[places[a] == places[b]] = 0.0
+    return out
+
+
+def _scale(problem: Problem, decl: Declaration) -> float:
+    """The smallest positive value of what is observed over the same sets, in the same unit or without one; else zero."""
+    observed = [
+        d for d in problem.system.inputs if d.positive and d.role == "baseline" and d.roots == decl.roots
+    ]
+    for unit in (decl.unit, ""):
+        found = [problem.bound.values[d.symbol] for d in observed if d.unit == unit]
+        if any((v > 0).any() for v in found):
+            return min(float(v[v > 0].min()) for v in found if (v > 0).any())
+    return 0.0
 
 
 def about_budgets(problem: Problem | None, check: str) -> bool:
