@@ -16,7 +16,10 @@ from framework.compile.adjoint import Adjoint, cotangent
 from framework.compile.ir import Graph, Node, Time, needed
 from framework.compile.numpy_backend import Program
 from framework.compile.tangent import Tangent, own_indices
+from framework.solution import Status
 from framework.solve.implicit import Linearised
+from framework.solve.krylov import gmres
+from framework.solve.newton import Trace, paired_signs
 from models import rare_earths
 
 SMOOTH = ["exp", "log", "expm1", "log1p", "inverse", "inverse0", "abs"]
@@ -180,3 +183,19 @@ def test_elasticities_at_another_point_and_of_another_outcome_are_those_of_a_fre
         for ours, expected in found:
             for symbol, value in expected.items():
                 np.testing.assert_array_equal(ours[symbol], value)
+
+
+@pytest.mark.skipif(not any(map(shutil.which, ("gcc", "clang"))), reason="no C compiler")
+def test_linear_solves_in_c_take_the_steps_of_their_twin():
+    system, data = compile_model(hat(rare_earths())), rare_earths_baseline(load_table("wiod2009-5x14"))
+    problem = system.bind(data, {"export_tax": 0.25}, backend="c")
+    here = Linearised(problem, problem.start + 0.1 * np.random.default_rng(0).standard_normal(problem.size))
+    b = np.random.default_rng(1).standard_normal(problem.size)
+    for operator in (here._transposed, here._product):
+        sign = paired_signs(problem, operator, Trace(here.point, Status.NOT_STARTED))
+        twin = gmres(lambda v, f=operator, s=sign: s * f(v), sign * b, 1e-10)
+        found = operator.solve(problem, b)
+        assert found.converged == twin.converged
+        assert found.products - twin.products == len(problem.offsets) - 1  # those that find the signs
+        np.testing.assert_allclose(found.x, twin.x, rtol=1e-6, atol=1e-9 * np.abs(twin.x).max())
+        assert np.linalg.norm(operator(found.x) - b) <= 1.01e-10 * np.linalg.norm(b)

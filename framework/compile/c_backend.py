@@ -20,7 +20,7 @@ from framework.compile.values import Stage, Value
 
 Array = np.ndarray
 _ALIGN = 8  # doubles: arrays begin on a cache line
-_SOLVER = Path(__file__).parents[1] / "solve" / "gmres_newton.c"
+_SOLVERS = [Path(__file__).parents[1] / "solve" / name for name in ("gmres_newton.c", "gmres_linear.c")]
 
 
 @lru_cache(maxsize=64)
@@ -43,12 +43,12 @@ def compile_roots(
     before, after : tuple of Node
         Wanted once, before and after a linear system with the products is solved; see `plan`.
     newton : bool
-        Add Newton's method on these functions, see ``framework/solve/gmres_newton.c``.
+        Add Newton's method and linear solves on these functions, see ``framework/solve/gmres_newton.c``.
     """
     begin = time.perf_counter()
     made = plan(values, products, before, after)
     slots = {v: k for k, v in enumerate([*made.inputs.values(), *(v for _, v in made.outputs), *made.stored])}
-    text = source(made, slots) + (_SOLVER.read_text() if newton else "")
+    text = source(made, slots) + ("".join(p.read_text() for p in _SOLVERS) if newton else "")
     return Compiled(made, slots, text, time.perf_counter() - begin)
 
 

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from framework.solve import krylov
+
 if TYPE_CHECKING:
+    from framework.compile.c_backend import CProgram
     from framework.solve.cores import CCore
 
 Array = np.ndarray
@@ -57,6 +60,44 @@ class Outcome:
     evaluations: int
     products: int
     unsolved: int
+
+
+class LinearInC:
+    """Solve linear systems with the product of a program.
+
+    Parameters
+    ----------
+    program : CProgram
+        Compiled with solvers.
+    given, out : array, shape (n,)
+        What the product reads and writes.
+    offsets : array of int
+        Where each block of unknowns begins, and the end.
+    """
+
+    def __init__(self, program: CProgram, given: Array, out: Array, offsets: Array) -> None:
+        size, restart = given.size, krylov.RESTART
+        self._arrays = (
+            np.empty((restart + 1) * (restart + 4) + 3 * size),
+            np.empty((restart + 1, size)),  # of which a solve touches what it needs
+            np.ascontiguousarray(offsets, dtype=np.int64),
+            program.lengths, program.pointers, given, out,
+        )  # fmt: skip
+        work, basis, places, lengths, pointers, v, w = (a.ctypes.data for a in self._arrays)
+        self._state = _Newton(
+            size=size, blocks=len(offsets) - 1, offsets=places, work=work, basis=basis, room=restart + 1,
+            n=lengths, p=pointers, v=v, w=w, restart=restart, cycles=krylov.CYCLES, tiny=krylov.TINY,
+            progress=krylov.PROGRESS, cancelled=krylov.CANCELLED,
+        )  # fmt: skip
+        self._function = program.compiled.built.library.solve_linear
+
+    def __call__(self, b: Array, tolerance: float) -> krylov.Linear:
+        """Solve to a relative residual; twin of `krylov.gmres` on the paired and signed operator."""
+        b, x = np.ascontiguousarray(b, dtype=float), np.empty(b.size)
+        self._state.products = 0
+        given, out = (ctypes.c_void_p(a.ctypes.data) for a in (b, x))
+        converged = self._function(ctypes.byref(self._state), given, ctypes.c_double(tolerance), out)
+        return krylov.Linear(x, self._state.residual, int(self._state.products), bool(converged))
 
 
 def newton_in_c(core: CCore, offsets: Array, start: Array, **settings: float) -> Outcome:

@@ -102,6 +102,7 @@ def tape_of(
     after: Sequence[Node] = (),
     *,
     compiled: bool = False,
+    solver: bool = False,
 ) -> Program | CProgram:
     """Other nodes of a problem, with its data loaded and its prelude run, evaluated by what evaluates the problem.
 
@@ -109,11 +110,13 @@ def tape_of(
     ----------
     compiled : bool
         Compile them where the problem is evaluated by C. By default they are if C was asked for, or is there already.
+    solver : bool
+        With linear solves with the products, if they are compiled.
     """
     roots = tuple(values), tuple(products), tuple(before), tuple(after)
     if problem.core.name != "c" or not any(roots):
         return problem.program_of(*roots)
-    made = compile_roots(*roots)
+    made = compile_roots(*roots, newton=solver)
     if not (compiled or problem.backend == "c" or made.is_built):
         return problem.program_of(*roots)
     tape = made.program(problem.sizes, problem.bound.positions)

@@ -20,8 +20,9 @@ from framework.compile.derivatives import OUTCOME, RESIDUAL, Kept
 from framework.compile.ir import Node, Time
 from framework.errors import SolveError
 from framework.solution import Status
+from framework.solve.compiled import LinearInC
 from framework.solve.cores import tape_of
-from framework.solve.krylov import gmres
+from framework.solve.krylov import Linear, gmres
 from framework.solve.newton import DENSE, Trace, paired_signs
 
 if TYPE_CHECKING:
@@ -91,14 +92,7 @@ class Linearised:
         return self._operator(self.problem.system.derivatives.transposed(), _cotangent)
 
     def _solve_transposed(self, transposed: _Operator, b: Array) -> Array:
-        # A diagonal block and its transpose have the same sum of entries, hence the same sign.
-        sign = self._signs(transposed)
-
-        def product(v: Array) -> Array:
-            self.products += 1
-            return transposed(sign * v)
-
-        return sign * self._solve(product, b, lambda factors: sign * linalg.lu_solve(factors, b, trans=1))
+        return self._solve(transposed, b, lambda factors: linalg.lu_solve(factors, b, trans=1))
 
     def _adjoint(self, outcomes: tuple[str, ...]) -> _Operator:
         """The transposed Jacobian, what outcomes ask of it and what they get from it; at no point yet."""
@@ -149,14 +143,7 @@ class Linearised:
 
     def solve(self, b: Array) -> Array:
         """Solve ``J x = b``."""
-        jacobian = self._product
-        sign = self._signs(jacobian)
-
-        def product(v: Array) -> Array:
-            self.products += 1
-            return sign * jacobian(v)
-
-        return self._solve(product, sign * b, lambda factors: linalg.lu_solve(factors, b))
+        return self._solve(self._product, b, lambda factors: linalg.lu_solve(factors, b))
 
     # ---- common ----------------------------------------------------------------------------------
 
@@ -175,14 +162,12 @@ class Linearised:
         out.move(self.problem, self.point)
         return out
 
-    def _signs(self, product: Callable[[Array], Array]) -> Array:
-        return paired_signs(self.problem, product, Trace(self.point, Status.NOT_STARTED))
-
-    def _solve(self, product: Callable[[Array], Array], b: Array, dense: Callable) -> Array:
+    def _solve(self, product: _Operator, b: Array, dense: Callable) -> Array:
         """GMRES on the paired and signed operator; a dense factorisation where it stagnates on a small core."""
         if not b.size:
             return b
-        found = gmres(product, b, TOLERANCE)
+        found = product.solve(self.problem, b)
+        self.products += found.products
         if found.converged or found.residual <= ACCEPTED:
             return found.x
         if self.problem.size > DENSE:
@@ -244,7 +229,7 @@ class _Operator:
     ) -> None:
         self._nodes, self._before, self._after = nodes, before, after
         roots = ([node for _, node in kept] for kept in (nodes, before, after))
-        self._tape = tape = tape_of(problem, [], *roots)
+        self._tape = tape = tape_of(problem, [], *roots, solver=True)
         self._given, self._out = np.zeros(problem.size), np.zeros(problem.size)
         slices = {g.declaration.symbol: (where, shape) for g, where, shape in problem.slices()}
         self.give(
@@ -255,6 +240,14 @@ class _Operator:
             for k, (_, where, _) in enumerate(self._places):
                 tape.attach(k, self._out[where])
             self._places = []
+            self._in_c = LinearInC(tape, self._given, self._out, problem.offsets)
+
+    def solve(self, problem: Problem, b: Array) -> Linear:
+        """Solve a system by GMRES on the paired and signed operator."""
+        if isinstance(self._tape, CProgram):
+            return self._in_c(b, TOLERANCE)
+        sign = paired_signs(problem, self, Trace(self._given, Status.NOT_STARTED))
+        return gmres(lambda v: sign * self(v), sign * b, TOLERANCE)
 
     def move(self, problem: Problem, point: Array) -> None:
         """Go to a point of the problem that it was made for, which it does not keep alive."""
