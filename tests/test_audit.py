@@ -193,17 +193,17 @@ def test_tables_say_extent_and_variety_productivity(findings):
     assert never.extent in text
 
 
-def test_an_economy_without_a_solution_is_counted_and_said():
-    data = economies_of("rare-earths", None, 0, seed=0)[0].data
+def test_an_economy_without_a_solution_is_counted_and_said(cases):
+    data = cases[0].economy.data
     steep = data.assign(trade_elasticity=8 * data.trade_elasticity)
-    found = audit([Economy("WIOD", "WIOD", data), Economy("steep", "steep", steep)])
+    found = judge([*cases, *solved([Economy("steep", "steep", steep)], iter)])
     said = remarks(found)
     assert (
         "mobile-effort: research is unstable in 1 under the tax, 1 under the quota, 1 under the price" in said
     )
     mobile = next(f for f in found if f.technology == "mobile-effort")
     assert mobile.unsolved == {"research is unstable": 1}
-    assert list(mobile.by_origin) == ["WIOD"]
+    assert list(mobile.by_origin) == ["WIOD 2009"]
 
 
 def test_the_command_writes_what_it_found(tmp_path):
