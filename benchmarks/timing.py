@@ -40,7 +40,7 @@ def in_turn(*calls: Callable[[], object], rounds: int = ROUNDS) -> np.ndarray:
             for row in out:
                 for k, (call, count) in enumerate(zip(calls, counts, strict=True)):
                     gc.collect()  # one call must not pay for the garbage of another
-                    row[k] = _seconds(call, count)
+                    row[k] = elapsed(call, count)
     finally:
         gc.unfreeze()
     return out
@@ -68,10 +68,11 @@ def exponent(sizes: Sequence[float], times: Sequence[float]) -> float:
 
 def _repeats(call: Callable[[], object]) -> int:
     call()
-    return max(1, round(_LEAST / max(_seconds(call, 1), 1e-6)))
+    return max(1, round(_LEAST / max(elapsed(call, 1), 1e-6)))
 
 
-def _seconds(call: Callable[[], object], count: int) -> float:
+def elapsed(call: Callable[[], object], count: int) -> float:
+    """Seconds of processor time of one of so many calls, at once."""
     begin = time.process_time()
     for _ in range(count):
         call()

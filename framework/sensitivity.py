@@ -35,7 +35,8 @@ def elasticities(
 ) -> xr.Dataset:
     """Return the elasticities of one outcome with respect to every parameter, datum and shock.
 
-    One solve with the transposed Jacobian gives all of them at once, however many there are.
+    One solve with the transposed Jacobian gives all of them at once, however many there are. What it needs of the data
+    is kept with the problem, for other labels of the same outcome and for other solutions.
 
     Parameters
     ----------
