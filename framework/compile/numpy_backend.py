@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import lru_cache
 from itertools import pairwise
+from math import prod
 
 import numpy as np
 
@@ -49,17 +51,19 @@ def program(
     positions: Mapping[str, int],
     before: Sequence[Node] = (),
     after: Sequence[Node] = (),
+    *,
+    once: bool = False,
 ) -> Program:
     """A `Program` without values; the tape is made once for all data of these sizes."""
     roots = tuple(residuals), tuple(products), tuple(before), tuple(after)
-    return _tape(*roots, tuple(sizes.items()), tuple(positions.items())).empty()
+    return _tape(*roots, tuple(sizes.items()), tuple(positions.items()), once).empty()
 
 
 @lru_cache(maxsize=64)
 def _tape(
-    residuals: tuple, products: tuple, before: tuple, after: tuple, sizes: tuple, positions: tuple
+    residuals: tuple, products: tuple, before: tuple, after: tuple, sizes: tuple, positions: tuple, once: bool
 ) -> Program:
-    return Program(residuals, products, dict(sizes), dict(positions), before, after)
+    return Program(residuals, products, dict(sizes), dict(positions), before, after, once=once)
 
 
 class Program:
@@ -77,6 +81,8 @@ class Program:
         Position of each named element in its set.
     before, after : sequence of Node
         Values wanted once, before and after a linear system with the products is solved; see `framework.compile.passes.plan`.
+    once : bool
+        Evaluate everything in the steps of time ``STATE``, in an order in which few large arrays live at the same time.
     """
 
     def __init__(
@@ -87,9 +93,15 @@ class Program:
         positions: Mapping[str, int],
         before: Sequence[Node] = (),
         after: Sequence[Node] = (),
+        *,
+        once: bool = False,
     ) -> None:
-        self.sizes, self.positions = sizes, positions
-        self._stages = stages(residuals, products, before, after)
+        self.sizes, self.positions, self._once = sizes, positions, once
+        roots = [*residuals, *products, *before, *after]
+        if once:
+            self._stages = dict.fromkeys(frugal(roots, sizes), Stage.STATE)
+        else:
+            self._stages = stages(residuals, products, before, after)
         self.nodes = list(self._stages)
         self.slot = {node: k for k, node in enumerate(self.nodes)}
         self.values: list[Array | None] = [None] * len(self.nodes)
@@ -99,10 +111,12 @@ class Program:
         self.before_steps, self.after_steps = self._lists[Stage.BEFORE], self._lists[Stage.AFTER]
         self.inputs = {node.attr: self.slot[node] for node in self.nodes if node.op == "input"}
         self._views: dict[tuple, int] = {}
+        uses = Counter(arg for node in self.nodes for arg, _ in node.args)
+        self._spent = {n for n in self.nodes if uses[n] == 1 and n.rank and _is_fresh(n)}.difference(roots)
         for node in self.nodes:
             if node.op != "input":
-                self._emit(node, self._lists[self._stages[node]])
-        self._free({self.slot[root] for root in [*residuals, *products, *before, *after]})
+                self._emit(node)
+        self._free({self.slot[root] for root in roots})
 
     def empty(self) -> Program:
         """The same tape without values."""
@@ -125,6 +139,10 @@ class Program:
     def __getitem__(self, node: Node) -> Array:
         """Value of a node after its binding time has run."""
         return self.values[self.slot[node]]  # type: ignore[return-value]
+
+    def owns(self, node: Node) -> bool:
+        """True if the array of a node is nobody else's: no view, constant or input."""
+        return _is_fresh(node) and isinstance(self[node], np.ndarray)
 
     def set(self, name: object, value: Array) -> None:
         """Give an input its value."""
@@ -150,11 +168,17 @@ class Program:
                 backwards.append(step)
             steps[:] = reversed(backwards)
 
-    def _emit(self, node: Node, steps: list[Step]) -> None:
+    def _spends(self, arg: Node, node: Node) -> bool:
+        """True if the array of an operand is needed no more after a node, which may write into it."""
+        return arg in self._spent and self._stages[arg] is self._stages[node]
+
+    def _emit(self, node: Node) -> None:
         args = tuple(self.slot[a] for a, _ in node.args)
         shape = tuple(self.sizes[a] for a in node.shape_axes)
         if node.op in _UNARY:
             function: Callable[..., Array] = _UNARY[node.op]
+            if isinstance(function, np.ufunc) and self._spends(node.args[0][0], node):
+                function = _in_place(function)
         elif node.op == "take":
             axis, name = node.attr  # type: ignore[misc]
             function = _taker(axis, self.positions[name])
@@ -163,7 +187,7 @@ class Program:
         else:
             constant = self._leaf(node, shape)
             function = lambda c=constant: c  # noqa: E731
-        steps.append((function, self.slot[node], args))
+        self._lists[self._stages[node]].append((function, self.slot[node], args))
 
     def _leaf(self, node: Node, shape: tuple[int, ...]) -> Array:
         match node.op:
@@ -184,14 +208,25 @@ class Program:
         subs = [s for _, s in node.args]
         reduced = range(node.rank, len(node.axes))
         if not reduced:
-            placed = [self._place(arg, node) for arg in node.args]
-            ufunc = np.add if node.op == "add" else np.multiply
-            return _broadcast(ufunc, [view for _, view in placed]), tuple(slot for slot, _ in placed)
+            return self._elementwise(node)
         if len(subs) == 2 and all(len(set(s)) == len(s) for s in subs):
             return self._matmul(node)
         spec = ",".join("".join(_letter(k) for k in s) for s in subs)
         spec += "->" + "".join(_letter(k) for k in range(node.rank))
         return (lambda *a: np.einsum(spec, *a)), slots
+
+    def _elementwise(self, node: Node) -> tuple[Callable[..., Array], tuple[int, ...]]:
+        """Sum or product of arrays, written into an operand that is needed no more if it has all axes."""
+        placed = [self._place(arg, node) for arg in node.args]
+        slots, views = tuple(slot for slot, _ in placed), [view for _, view in placed]
+        if len(views) == 1:
+            return views[0] or (lambda a: a), slots
+        subs = [set(s) for _, s in node.args]
+        both = subs[0] | subs[1]
+        whole = [k for k in (0, 1) if subs[k] == both and len(node.args[k][1]) == len(both)]
+        into = next((k for k in whole if self._spends(node.args[k][0], node)), None)
+        grows = [not s <= set().union(*subs[:k]) for k, s in enumerate(subs)][2:]
+        return _broadcast(np.add if node.op == "add" else np.multiply, views, into, grows), slots
 
     def _matmul(self, node: Node) -> tuple[Callable[..., Array], tuple[int, ...]]:
         """Sum of a product of two arrays as one (batched) matrix product."""
@@ -241,7 +276,7 @@ class Program:
 
     def _early(self, arg: Node, node: Node, view: View, key: tuple, keep: View = np.asarray) -> Placed:
         """Slot of an operand, and the view that remains to be taken; none if it can be taken once, before."""
-        if arg.time >= node.time or self._stages[node].is_once:
+        if self._once or arg.time >= node.time or self._stages[node].is_once:
             return self.slot[arg], view
         if (arg, key) not in self._views:
             self._views[arg, key] = len(self.values)
@@ -281,17 +316,56 @@ def _placer(subs: tuple[int, ...], rank: int) -> Callable[[Array], Array] | None
     return (lambda a: a[index]) if straight else (lambda a: a.transpose(perm)[index])
 
 
-def _broadcast(ufunc: np.ufunc, views: list[View | None]) -> Callable[..., Array]:
-    if len(views) == 1:
-        return views[0] or (lambda a: a)
-    if len(views) == 2 and views == [None, None]:
+def _broadcast(
+    ufunc: np.ufunc, views: list[View | None], into: int | None, grows: Sequence[bool]
+) -> Callable[..., Array]:
+    """Chain of one operation; operand `into` may be written to, and so may a result that the next operand does not grow."""
+    if len(views) == 2 and views == [None, None] and into is None:
         return ufunc
 
     def nest(*args: Array) -> Array:
         placed = [a if view is None else view(a) for a, view in zip(args, views, strict=True)]
-        out = ufunc(placed[0], placed[1])
-        for extra in placed[2:]:
-            out = ufunc(out, extra)
+        out = ufunc(placed[0], placed[1], out=None if into is None else placed[into])
+        for extra, larger in zip(placed[2:], grows, strict=True):
+            out = ufunc(out, extra, out=None if larger or not out.ndim else out)
         return out
 
     return nest
+
+
+def _in_place(ufunc: np.ufunc) -> Callable[[Array], Array]:
+    return lambda a: ufunc(a, out=a)
+
+
+def _is_fresh(node: Node) -> bool:
+    """True if a node has an array of its own, in which it may be changed: no view, constant or input."""
+    return node.op in _UNARY or (node.op in ("add", "mul") and len(node.args) > 1 and node.rank == len(node.axes))
+
+
+# ---- order ---------------------------------------------------------------------------------------
+
+
+def frugal(roots: Sequence[Node], sizes: Mapping[str, int]) -> list[Node]:
+    """Nodes that some roots need, operands first, in an order in which few large arrays live at the same time.
+
+    Of the operands of a node that comes first which needs most memory beyond its result (Sethi and Ullman 1970, for trees).
+    """
+    size, peak, order = {}, {}, {}
+    for node in sorted(needed(roots), key=lambda n: n.id):
+        size[node] = 0 if node.op == "input" else prod(sizes[a] for a in node.shape_axes)
+        order[node] = sorted(dict.fromkeys(a for a, _ in node.args), key=lambda a: size[a] - peak[a])
+        held = peak[node] = 0
+        for arg in order[node]:
+            peak[node] = max(peak[node], held + peak[arg])
+            held += size[arg]
+        peak[node] = max(peak[node], held + size[node])
+    out: dict[Node, None] = {}
+    todo = [(node, False) for node in sorted(roots, key=lambda n: peak[n] - size[n])]
+    while todo:
+        node, ready = todo.pop()
+        if ready:
+            out[node] = None
+        elif node not in out:
+            todo.append((node, True))
+            todo.extend((arg, False) for arg in reversed(order[node]))
+    return list(out)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from framework.compile.ir import Ref, Time
+from framework.compile.ir import Ref
 from framework.errors import DataError
 from framework.usual import warned
 
@@ -23,7 +23,7 @@ def check_baseline_conditions(problem: Problem) -> None:
     conditions = problem.system.conditions
     if not conditions:
         return
-    program = problem.program_of([r.node for c in conditions for r in (c.gap, c.total)])
+    program = problem.tape_at(None, [r.node for c in conditions for r in (c.gap, c.total)])
     for c in conditions:
         gap, total = np.atleast_1d(program[c.gap.node]), np.abs(np.atleast_1d(program[c.total.node]))
         total = _aligned(c.gap, c.total, total)
@@ -37,9 +37,7 @@ def check_baseline_conditions(problem: Problem) -> None:
 def identity_gaps(problem: Problem, u: np.ndarray) -> dict[str, float]:
     """Largest gap between the two sides of each stated theorem at `u`, relative to the largest value."""
     sides = problem.system.identities
-    tape = problem.program_of([node for _, *both in sides for node in both])
-    problem.set_unknowns(tape, u)
-    tape.run(tape.steps[Time.STATE])
+    tape = problem.tape_at(u, [node for _, *both in sides for node in both])
     out = {}
     for name, left, right in sides:
         a, b = tape[left], tape[right]

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from framework.compile.ir import Time
 from framework.errors import DataError
 from framework.symbols import Declaration, Kind, declared_atoms, subscripts, symbol_name
 
 if TYPE_CHECKING:
+    from framework.compile.ir import Node
     from framework.model import Equation
     from framework.solve.problem import Problem
 
@@ -23,23 +23,22 @@ def variables(problem: Problem, u: Array, symbols: Iterable[str] | None = None) 
     """Values of the given variables (all by default) at `u`, by symbol, with axes as declared."""
     nodes = problem.system.outcomes
     nodes = nodes if symbols is None else {s: nodes[s] for s in symbols}
-    tape = problem.program_of(list(nodes.values()))
-    problem.set_unknowns(tape, u)
-    tape.run(tape.steps[Time.STATE])
-    return {
-        s: np.array(np.broadcast_to(tape[node], _shape(problem, problem.system.model.symbols[s])))
-        for s, node in nodes.items()
-    }
+    tape = problem.tape_at(u, list(nodes.values()))
+    out: dict[str, Array] = {}
+    given: set[Node] = set()
+    for s, node in nodes.items():
+        shape = _shape(problem, problem.system.model.symbols[s])
+        mine = tape.owns(node) and node not in given and tape[node].shape == shape
+        out[s] = tape[node] if mine else np.array(np.broadcast_to(tape[node], shape))
+        given.add(node)
+    return out
 
 
 def baseline_of_fixed(problem: Problem, symbol: str) -> Array:
     """Baseline value of a level that a closure fixes: its definition, at the start values without shocks."""
     eq = _definition(problem, symbol)
     ref = problem.system.lowering.value(eq.rhs)
-    tape = problem.program_of([ref.node])
-    problem.set_unknowns(tape, problem.start)
-    with np.errstate(all="ignore"):
-        tape.run(tape.steps[Time.STATE])
+    tape = problem.tape_at(problem.start, [ref.node])
     wanted = subscripts(eq.lhs)
     have = [i for i in wanted if i in ref.indices]
     value = np.transpose(tape[ref.node], [ref.indices.index(i) for i in have])

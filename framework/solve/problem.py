@@ -82,23 +82,27 @@ class Problem:
         after: Sequence[Node] = (),
     ) -> Program:
         """Numpy program of some nodes, with the data loaded and all that depends on nothing else evaluated."""
-        out = program(values, products, self.sizes, self.bound.positions, before, after)
-        for name in out.inputs:
-            kind, symbol = name  # type: ignore[misc]
-            if kind == "data":
-                out.set(name, self.bound.values[symbol])
+        out = self._with_data(program(values, products, self.sizes, self.bound.positions, before, after))
         # An empty cell has log 0 and weight 0; whatever else is not finite shows in the residual.
         with np.errstate(all="ignore"):
             out.run(out.steps[Time.PRELUDE])
         return out
 
-    def tape_at(self, u: Array, values: Sequence[Node]) -> Program:
-        """Numpy program of some nodes, evaluated at `u`."""
-        out = self.program_of(values)
-        self.set_unknowns(out, u)
+    def tape_at(self, u: Array | None, values: Sequence[Node]) -> Program:
+        """Numpy program of some nodes, evaluated once, at `u`; None will do where they depend on data only."""
+        out = self._with_data(program(values, (), self.sizes, self.bound.positions, once=True))
+        if u is not None:
+            self.set_unknowns(out, u)
         with np.errstate(all="ignore"):
             out.run(out.steps[Time.STATE])
         return out
+
+    def _with_data(self, tape: Program) -> Program:
+        for name in tape.inputs:
+            kind, symbol = name  # type: ignore[misc]
+            if kind == "data":
+                tape.set(name, self.bound.values[symbol])
+        return tape
 
     def casadi_function(self, parameters: Picked = (), outcomes: Picked = ()) -> casadi.Function:
         """Return ``(u, *parameters) -> (residual, *outcomes)`` as expressions; see `framework.compile.casadi_backend`."""
@@ -138,7 +142,7 @@ class Problem:
         return all(d.positive or d.symbol in self.bound.starts for d in core)
 
     def _check_stability(self) -> None:
-        tape = self.program_of([ref.node for _, ref in self.system.stability])
+        tape = self.tape_at(None, [ref.node for _, ref in self.system.stability])
         for symbol, ref in self.system.stability:
             value = np.asarray(tape[ref.node])
             if not (value > 0).all():
