@@ -186,18 +186,15 @@ def test_newton_in_c_is_its_twin(options, monkeypatch):
 
 
 def test_no_memory_for_a_wider_basis_is_a_memory_error(monkeypatch):
-    def none(core, rows):
-        if rows > 2:
-            raise MemoryError(f"no room for {rows} vectors")
-        return widened(core, rows)
+    def none(basis, rows):
+        raise MemoryError(f"no room for {rows} vectors")
 
-    widened = CCore.widened
     monkeypatch.setattr(sys.modules["framework.solve.compiled"], "_ROOM", 2)
-    monkeypatch.setattr(CCore, "widened", none)
+    monkeypatch.setattr(sys.modules["framework.solve.compiled"], "_widen", none)
     problem = compile_model(hat(armington())).bind(
         armington_baseline(table()), {"trade_cost": 1.5}, backend="c"
     )
-    with pytest.raises(MemoryError, match="no room for 4 vectors"):
+    with pytest.raises(MemoryError, match="no room for 3 vectors"):
         iterate(problem, problem.start, Options())
 
 

@@ -339,7 +339,9 @@ def _in_place(ufunc: np.ufunc) -> Callable[[Array], Array]:
 
 def _is_fresh(node: Node) -> bool:
     """True if a node has an array of its own, in which it may be changed: no view, constant or input."""
-    return node.op in _UNARY or (node.op in ("add", "mul") and len(node.args) > 1 and node.rank == len(node.axes))
+    return node.op in _UNARY or (
+        node.op in ("add", "mul") and len(node.args) > 1 and node.rank == len(node.axes)
+    )
 
 
 # ---- order ---------------------------------------------------------------------------------------

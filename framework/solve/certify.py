@@ -53,16 +53,16 @@ def solve(problem: Problem, solver: str = "newton") -> Solution:
     """
     run = find_solver(solver)
     _check_replication(problem)
+    problem.core  # noqa: B018 - made now: its time is no time of the solver
     begin = time.perf_counter()
     trace = run_solver(problem, run, solver)
-    seconds = time.perf_counter() - begin
+    about = provenance(problem, trace, solver, time.perf_counter() - begin)
     certificate, found = certify(problem, trace, step_is_newton=run is newton)
     status = trace.status
     if status is Status.SOLVED and not certificate.passed:
         status = Status.FAILED_CHECK
     if status is not Status.SOLVED:
         raise SolveError(why_not_solved(problem, trace, status, certificate, solver, _without_value(found)))
-    about = provenance(problem, trace, solver, seconds)
     binding = regimes(problem, sides(problem, trace.point))
     if binding:
         about["complementarity"] = by_label(binding)
@@ -144,6 +144,7 @@ def certify(
                 found_at = best_responses(problem, trace.point, about)
                 stable = found_at.eigenvalue < STABLE
                 certificate.add(f"{about.what}: {CHECK}", _finite(found_at.eigenvalue), STABLE, stable)
+        problem.release()  # what follows is evaluated by numpy, once
         for name, gap in identity_gaps(problem, trace.point).items():
             certificate.add(f"theorem '{name}'", _finite(gap), IDENTITY_BOUND)
         check_sides(problem, sides(problem, trace.point), certificate)

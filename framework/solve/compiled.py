@@ -41,7 +41,7 @@ class _Newton(ctypes.Structure):
         ("work", ctypes.c_void_p),
         ("basis", ctypes.c_void_p),
         ("room", ctypes.c_int64),
-        ("widen", ctypes.c_void_p),
+        ("widen", _Widen),
         ("residual", ctypes.c_double),
         ("step", ctypes.c_double),
         *((name, ctypes.c_int64) for name in _RESULTS),
@@ -100,6 +100,11 @@ class LinearInC:
         return krylov.Linear(x, self._state.residual, int(self._state.products), bool(converged))
 
 
+def _widen(basis: Array, rows: int) -> None:
+    """Make room for more vectors without holding those that are there twice."""
+    basis.resize((rows, basis.shape[1]), refcheck=False)
+
+
 def newton_in_c(core: CCore, offsets: Array, start: Array, **settings: float) -> Outcome:
     """Iterate from a point.
 
@@ -114,7 +119,8 @@ def newton_in_c(core: CCore, offsets: Array, start: Array, **settings: float) ->
     """
     core.u[:] = start
     size, restart = core.u.size, max(1, int(settings["restart"]))
-    work = core.workspace(5 * size + (restart + 1) * (restart + 4))
+    work = np.empty(5 * size + (restart + 1) * (restart + 4))
+    basis = np.empty((min(_ROOM, restart + 1), size))
     best = np.empty(int(settings["iterations"]) + 2)
     places = np.ascontiguousarray(offsets, dtype=np.int64)
     program = core.program
@@ -122,19 +128,18 @@ def newton_in_c(core: CCore, offsets: Array, start: Array, **settings: float) ->
     state = _Newton(size=size, blocks=len(places) - 1, offsets=places.ctypes.data, work=work.ctypes.data)
     failed: list[MemoryError] = []
 
-    def hold(rows: int) -> None:
-        basis = core.widened(rows)
+    def hold() -> None:
         state.basis, state.room = basis.ctypes.data, len(basis)
 
     def widen() -> None:
         try:
-            hold(min(2 * state.room, restart + 1))
+            _widen(basis, min(len(basis) + len(basis) // 4 + 1, restart + 1))
         except MemoryError as error:  # it cannot pass through C, which stops where there is no more room
             failed.append(error)
+        hold()
 
-    hold(min(_ROOM, restart + 1))
-    callback = _Widen(widen)
-    state.widen = ctypes.cast(callback, ctypes.c_void_p).value
+    hold()
+    state.widen = _Widen(widen)
     for name, array in zip(_POINTERS, arrays, strict=True):
         setattr(state, name, array.ctypes.data)
     for name in _COUNTS:
@@ -143,6 +148,7 @@ def newton_in_c(core: CCore, offsets: Array, start: Array, **settings: float) ->
         setattr(state, name, float(settings[name]))
     function = core.compiled.built.library.newton
     status = function(ctypes.byref(state), ctypes.c_void_p(best.ctypes.data))
+    state.widen = _Widen()  # which knows the state: the basis is to be freed now
     if failed:
         raise failed[0]
     counts = [int(getattr(state, name)) for name in _RESULTS]

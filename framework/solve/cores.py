@@ -56,8 +56,8 @@ class Core(Protocol):
         ...
 
 
-def make_core(problem: Problem, backend: str) -> Core:
-    """The core of a problem.
+def choose_core(problem: Problem, backend: str) -> Callable[[Problem], Core]:
+    """What makes the core of a problem; C is compiled by then.
 
     Parameters
     ----------
@@ -79,12 +79,12 @@ def make_core(problem: Problem, backend: str) -> Core:
     if chosen not in BACKENDS:
         raise DataError(f"EXACTHAT_BACKEND is '{chosen}'; it must be one of {', '.join(BACKENDS)}")
     if chosen == "casadi":
-        return CasadiCore(problem)
+        return CasadiCore
     if chosen == "c":
-        return CCore(problem, compiled(problem.system))
-    if chosen == "auto" and (core := _c_if_it_pays(problem)):
-        return core
-    return NumpyCore(problem)
+        return _in_c(compiled(problem.system))
+    if chosen == "auto" and (made := _c_if_it_pays(problem)):
+        return _in_c(made)
+    return NumpyCore
 
 
 def compiled(system: System) -> Compiled:
@@ -128,13 +128,20 @@ def tape_of(
     return tape
 
 
-def _c_if_it_pays(problem: Problem) -> CCore | None:
+def _in_c(made: Compiled) -> Callable[[Problem], Core]:
+    _ = made.built  # now: an error of the compiler is one of the choice
+    return lambda problem: CCore(problem, made)
+
+
+def _c_if_it_pays(problem: Problem) -> Compiled | None:
     system = problem.system
     entries = max((prod(problem.sizes[r] for r in d.roots) for d in system.inputs), default=0)
     pays = entries >= _LARGE or system.bound >= _OFTEN
     try:
         made = compiled(system)
-        return CCore(problem, made) if pays or made.is_built else None
+        if pays or made.is_built:
+            _ = made.built
+            return made
     except CompilerError as error:
         if pays:
             _warn(str(error))
@@ -207,7 +214,6 @@ class CCore:
     def __init__(self, problem: Problem, made: Compiled) -> None:
         self.compiled = made
         self.u, self.f, self.v, self.w = (np.zeros(problem.size) for _ in range(4))
-        self._work, self._basis = np.empty(0), np.empty((0, problem.size))
         self.program = program = made.program(problem.sizes, problem.bound.positions)
         for kind, symbol in program.inputs:  # type: ignore[misc]
             if kind == "data":
@@ -227,19 +233,6 @@ class CCore:
     def seconds(self) -> float:
         """Time that generating and compiling the code took in this process."""
         return self.compiled.seconds + self.compiled.built.seconds
-
-    def widened(self, rows: int) -> Array:
-        """Memory for at least so many vectors of a Krylov basis; those in it, and the memory, are kept."""
-        if len(self._basis) < rows:
-            old, self._basis = self._basis, np.empty((rows, self.u.size))
-            self._basis[: len(old)] = old
-        return self._basis
-
-    def workspace(self, size: int) -> Array:
-        """Memory that is kept from one solve to the next."""
-        if self._work.size < size:
-            self._work = np.empty(size)
-        return self._work
 
     def residual(self, u: Array) -> Array:
         """Residuals of all groups at `u`."""
@@ -266,7 +259,7 @@ class CCore:
     @property
     def nbytes(self) -> int:
         """Bytes of the arrays that are held."""
-        return self.program.nbytes + self._work.nbytes + self._basis.nbytes
+        return self.program.nbytes
 
 
 class CasadiCore:

@@ -18,7 +18,7 @@ from framework.errors import DataError
 from framework.selection import Picked
 from framework.solve import outcomes
 from framework.solve.balance import check_baseline_conditions
-from framework.solve.cores import Core, make_core
+from framework.solve.cores import Core, choose_core
 from framework.solve.diagnose import unstable_loop
 from framework.solve.regimes import check_bounds
 
@@ -46,7 +46,7 @@ class Problem:
     backend : str
         What was asked for; ``core.name`` is what evaluates the problem.
     seconds : float
-        Time that reading the data and evaluating what depends on nothing else took.
+        Time that reading the data, and evaluating what depends on nothing else, took.
     """
 
     def __init__(self, system: System, bound: Bound, *, checked: bool = False, backend: str = "auto") -> None:
@@ -62,7 +62,7 @@ class Problem:
         if not checked:
             check_baseline_conditions(self)
             self._check_stability()
-            self.core = make_core(self, backend)  # now: an error of the compiler is one of binding
+            self._make_core = choose_core(self, backend)  # now: an error of the compiler is one of binding
         parts = [np.ravel(self._start(g, s)) for g, s in zip(system.groups, self.shapes, strict=True)]
         self.start = np.concatenate(parts or [np.zeros(0)])
         if not checked:
@@ -70,9 +70,20 @@ class Problem:
         self.seconds = bound.seconds + time.perf_counter() - begin
 
     @cached_property
+    def _make_core(self) -> Callable[[Problem], Core]:
+        return choose_core(self, self.backend)
+
+    @cached_property
     def core(self) -> Core:
-        """Residual and products of generated C, numpy or CasADi."""
-        return make_core(self, self.backend)
+        """Residual and products of generated C, numpy or CasADi; it is made when it is first used."""
+        begin = time.perf_counter()
+        core = self._make_core(self)
+        self.seconds += time.perf_counter() - begin
+        return core
+
+    def release(self) -> None:
+        """Give back the memory of `core`; it is made again if it is used again."""
+        self.__dict__.pop("core", None)
 
     def program_of(
         self,
@@ -164,7 +175,7 @@ class Problem:
     def start_residual(self) -> Array:
         """Residuals at the start values; the memory in which they are evaluated is not kept."""
         with np.errstate(all="ignore"):
-            return make_core(self, self.backend).residual(self.start)
+            return self._make_core(self).residual(self.start)
 
     def set_unknowns(self, target: Program | CProgram, u: Array) -> None:
         """Give a program its unknowns."""

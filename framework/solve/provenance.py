@@ -72,7 +72,7 @@ def data_hash(problem: Problem) -> str:
     digest = hashlib.sha256()
     for symbol in sorted(problem.bound.values):
         digest.update(symbol.encode())
-        digest.update(np.ascontiguousarray(problem.bound.values[symbol]).tobytes())
+        digest.update(np.ascontiguousarray(problem.bound.values[symbol]).data)
     labels = {root: [str(n) for n in names] for root, names in problem.bound.labels.items()}
     digest.update(repr(sorted(labels.items())).encode())
     return digest.hexdigest()[:16]
