@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
+import weakref
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -28,7 +30,7 @@ from framework.compile.ir import Graph, Time
 from framework.compile.numpy_backend import program
 from framework.compile.passes import plan
 from framework.compile.values import LARGE, Stage
-from framework.solve.cores import CCore, compiled
+from framework.solve.cores import compiled
 from framework.solve.newton import Options, full_step, iterate, newton
 from models import armington, caliendo_parro, rare_earths
 
@@ -196,6 +198,24 @@ def test_no_memory_for_a_wider_basis_is_a_memory_error(monkeypatch):
     )
     with pytest.raises(MemoryError, match="no room for 3 vectors"):
         iterate(problem, problem.start, Options())
+
+
+def test_the_core_is_made_when_it_is_used_and_gone_after_its_release():
+    problem = caliendo_parro_system().bind(
+        oracle.to_dataset(oracle.random_baseline(4, 3, 2)), {"trade_cost": 1.5}, backend="c"
+    )
+    assert "core" not in vars(problem)
+    gc.disable()  # no reference cycle keeps what a solve needed
+    try:
+        found = solve(problem)
+        assert "core" not in vars(problem)
+        before, core = problem.residual(found.point), weakref.ref(problem.core)
+        newton(problem)
+        problem.release()
+        assert core() is None
+    finally:
+        gc.enable()
+    np.testing.assert_array_equal(problem.residual(found.point), before)
 
 
 @pytest.mark.parametrize("technology", TECHNOLOGIES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from functools import cache
 
 import numpy as np
@@ -134,6 +135,39 @@ def test_random_graphs_have_their_meaning(drawn):
     tape = Program(state, [n for n in nodes if n.time is Time.TANGENT], SIZES, POSITIONS)
     evaluate(tape, inputs)
     assert_means(tape, nodes, inputs)
+
+
+@settings(max_examples=150)
+@given(graphs(), st.booleans())
+def test_what_is_needed_no_more_may_be_written_into_but_never_what_is(drawn, once):
+    nodes, inputs = drawn
+    roots, before = [nodes[-1], nodes[len(nodes) // 2]], {k: v.copy() for k, v in inputs.items()}
+    tape = Program(roots, [], SIZES, POSITIONS, once=once)
+    for _ in range(1 if once else 2):
+        evaluate(tape, inputs, (Time.PRELUDE, Time.STATE, Time.TANGENT))
+        assert_means(tape, roots, inputs)
+    assert all(np.array_equal(inputs[k], before[k]) for k in inputs)
+    assert all(tape[r] is not v for r in roots if tape.owns(r) for v in inputs.values())
+
+
+def test_few_large_arrays_live_when_all_is_evaluated_once():
+    graph, size = Graph(), 10**5
+    x = graph.input(0, "z", Time.STATE)
+    refs = [
+        graph.unary("exp", graph.node("mul", [(graph.const(k), ()), (x, (0,))], "z")) for k in range(1, 6)
+    ]
+    total = graph.node("add", [(r, (0,)) for r in refs[:2]], "z")
+    for r in refs[2:]:
+        total = graph.node("add", [(total, (0,)), (r, (0,))], "z")
+    values = np.linspace(0, 1, size)
+    tape = Program([total], [], {"z": size}, {}, once=True)
+    tape.set(0, values)
+    tracemalloc.start()
+    tape.run(tape.steps[Time.STATE])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2.1 * values.nbytes  # the total, and the term that is added to it
+    np.testing.assert_allclose(tape[total], sum(np.exp(k * values) for k in range(1, 6)), rtol=1e-14)
 
 
 @settings(max_examples=100)
