@@ -11,7 +11,7 @@ from math import prod
 
 import numpy as np
 
-from framework.compile.ir import Node, Time
+from framework.compile.ir import Node, Time, needed
 from framework.compile.values import Stage, stages
 
 Array = np.ndarray
