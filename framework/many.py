@@ -299,7 +299,10 @@ class _Batch:
             return np.zeros(count, dtype=bool)
         residuals = [g.residual for g in system.groups]
         sides = [side for _, *both in system.identities for side in both]
-        later = [*system.outcomes.values(), *sides, *([] if system.walras is None else [system.walras])]
+        zero = outcomes.may_be_created(self.problem) if system.model.is_hat else []
+        gaps = [node for _, node, _ in zero] + ([] if system.walras is None else [system.walras])
+        bounds = [rounding for *_, rounding in zero] + [WALRAS_BOUND]
+        later = [*system.outcomes.values(), *sides, *gaps]
         with np.errstate(all="ignore"):
             evaluated = _Evaluated(self.problem, residuals, self.draws.after, count, later)
             good = self._chord(evaluated, start, factors)
@@ -311,8 +314,8 @@ class _Batch:
             for left, right in zip(values[: len(sides) : 2], values[1 : len(sides) : 2], strict=True):
                 size = _rows(np.abs(left)).max(axis=1, initial=0.0)
                 good &= _rows(np.abs(left - right)).max(axis=1, initial=0.0) <= IDENTITY_BOUND * size
-            if system.walras is not None:
-                good &= np.abs(values[-1]) <= WALRAS_BOUND
+            for gap, bound in zip(values[len(sides) :], bounds, strict=False):
+                good &= _rows(np.abs(gap)).max(axis=1, initial=0.0) <= bound
         for decl in shown:
             found[decl.symbol][good] = variables[decl.symbol][good]
         return good

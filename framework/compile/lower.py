@@ -18,6 +18,8 @@ from framework.model import Equation, Model
 from framework.sets import Element, is_index, root_of
 from framework.symbols import Kind, ces, subscripts, symbol_name
 
+# What a division of data by zero means: the share of an empty total, which is zero; one; or infinity.
+SHARE, UNIT, NEVER = "share", "unit", "never"
 _INLINE_RANK = 3  # definitions with so many axes are never stored in the iteration
 
 
@@ -29,27 +31,34 @@ class Lowering:
         self.definitions = definitions
         self.unknowns = set(unknowns)
         self.graph = Graph()
-        self._values: dict[tuple[sp.Expr, bool], Ref] = {}
-        self._exact = False
-        self._logs: dict[tuple[sp.Expr, bool], Ref] = {}
+        self._values: dict[tuple[sp.Expr, str], Ref] = {}
+        self._by_zero = SHARE
+        self._logs: dict[tuple[sp.Expr, str], Ref] = {}
         self._nodes: dict[tuple[str, bool], tuple[Node, tuple[int, ...]]] = {}
 
     # ---- values ----------------------------------------------------------------------------------
 
     def value(self, expr: sp.Expr) -> Ref:
         """The value of an expression."""
-        key = (expr, self._exact)
+        key = (expr, self._by_zero)
         if key not in self._values:
             self._values[key] = self._value(expr)
         return self._values[key]
 
     def exact(self, expr: sp.Expr) -> Ref:
         """The value of an expression in which a division by zero is never the share of an empty total."""
-        before, self._exact = self._exact, True
+        return self._read(expr, NEVER)
+
+    def created(self, eq: Equation) -> Ref:
+        """What an equation gives in cells whose baseline total is zero, in units of that total; zero in all others."""
+        return self.graph.mul([self.empty(eq.total), self._read(eq.rhs, UNIT)])
+
+    def _read(self, expr: sp.Expr, by_zero: str) -> Ref:
+        before, self._by_zero = self._by_zero, by_zero
         try:
             return self.value(expr)
         finally:
-            self._exact = before
+            self._by_zero = before
 
     def _value(self, expr: sp.Expr) -> Ref:
         if expr.is_number:
@@ -117,14 +126,16 @@ class Lowering:
             raise ModelError(f"division by '{base}', which is zero for all indices but one")
         ref = self.value(base)
         # Baseline totals of cells that nobody uses are zero; their shares are zero as well.
-        share = self.model.is_hat and ref.time is Time.PRELUDE and not self._exact
-        return self.graph.apply("inverse0" if share else "inverse", ref)
+        if not self.model.is_hat or ref.time is not Time.PRELUDE or self._by_zero == NEVER:
+            return self.graph.apply("inverse", ref)
+        share = self.graph.apply("inverse0", ref)
+        return share if self._by_zero == SHARE else self.graph.add([share, self.graph.apply("iszero", ref)])
 
     # ---- logs ------------------------------------------------------------------------------------
 
     def log(self, expr: sp.Expr) -> Ref:
         """The log of a positive expression."""
-        key = (expr, self._exact)
+        key = (expr, self._by_zero)
         if key not in self._logs:
             self._logs[key] = self._log(expr)
         return self._logs[key]

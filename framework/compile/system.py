@@ -92,6 +92,16 @@ class System:
         """Derivatives of residuals and outcomes to unknowns and to what is given."""
         return Derivatives(self)
 
+    @cached_property
+    def created(self) -> list[tuple[Equation, Node, Node]]:
+        """Equations in hats with their baseline total, and what they give where that is zero."""
+        out = []
+        for eq in self.model.equations:
+            if eq.total is not None:
+                refs = self.lowering.value(eq.total), self.lowering.created(eq)
+                out.append((eq, *(self.lowering.ordered(ref, list(eq.indices)) for ref in refs)))
+        return out
+
     def bind(
         self,
         data: xr.Dataset,

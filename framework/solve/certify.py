@@ -13,7 +13,7 @@ from framework.solve import outcomes
 from framework.solve.balance import identity_gaps
 from framework.solve.conditioning import CONDITION_BOUND, conditioning
 from framework.solve.diagnose import not_finite
-from framework.solve.failure import AT_LEAST, why_not_solved
+from framework.solve.failure import AT_LEAST, CREATED, why_not_solved
 from framework.solve.newton import RESIDUAL_BOUND, STEP_BOUND, Trace, full_step, newton
 from framework.solve.problem import Problem
 from framework.solve.provenance import provenance
@@ -148,6 +148,8 @@ def certify(
         for name, gap in identity_gaps(problem, trace.point).items():
             certificate.add(f"theorem '{name}'", _finite(gap), IDENTITY_BOUND)
         check_sides(problem, sides(problem, trace.point), certificate)
+        for what, size in outcomes.created(problem, trace.point) if model.is_hat else ():
+            certificate.add(f"{what}{CREATED}", size, 0.0, False)
         values = outcomes.variables(problem, trace.point)
         _check_bounds(problem, values, certificate)
     found = outcomes.label(problem, {**values, **outcomes.given(problem)})

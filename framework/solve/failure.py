@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from framework.solve.problem import Problem
 
 AT_LEAST = " at least its bound"
+CREATED = ": new value where the baseline is zero"
 
 
 def why_not_solved(
@@ -69,12 +70,20 @@ def _in_words(problem: Problem, trace: Trace, check: Check, certificate: Certifi
             else "with these data and parameters there is no equilibrium within its bounds; correct them"
         )
         return [f"  {key} would be {check.value:.6g}, but it must not be below {check.bound:g}: {why}"]
+    if check.name.endswith(CREATED):
+        return [
+            f"  {check.name.removesuffix(CREATED)} is zero at the baseline and {check.value:.6g} after the shock, so that it has no "
+            "ratio new over base: declare the variable with level=True, or start from a baseline in which it is not zero"
+        ]
     if check.name.startswith("conditioning"):
         return [f"  the Jacobian is singular at the solution{_free(problem, trace.point)}"]
     if check.name.endswith(CHECK):
         return _unstable(problem, trace, check)
     equations_hold = all(c.passed for c in certificate.checks if c.name.startswith("residual"))
-    if about_budgets(problem, check.name) and equations_hold:
+    from_zero = any(
+        c.name.endswith(CREATED) for c in certificate.checks
+    )  # then budgets lack what has no ratio
+    if about_budgets(problem, check.name) and equations_hold and not from_zero:
         return [
             "  the budgets do not add up: an income or a tax revenue is forgotten or counted twice;",
             f"  {missing_income(problem)}",
