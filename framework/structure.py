@@ -17,7 +17,7 @@ import sympy as sp
 from scipy.optimize import linear_sum_assignment
 
 from framework.algebra import Term, multiply, power, product, rename, terms, tidy
-from framework.errors import ModelError, did_you_mean
+from framework.errors import ModelError
 from framework.model import Equation, Model
 from framework.sets import is_index, root_of
 from framework.symbols import Declaration, Kind, declared_atoms, subscripts, symbol_name
@@ -100,7 +100,6 @@ class _Analysis:
         self.uses = {v: self._used(eq.rhs) for v, eq in self.definitions.items()}
 
     def run(self) -> Structure:
-        self._check_numeraire()
         pairs = self.match()
         forced: dict[str, Equation] = {}
         # The residual of the redundant equation carries the numeraire, so it must be one of the core.
@@ -133,18 +132,6 @@ class _Analysis:
 
     def _used(self, expr: sp.Expr) -> set[str]:
         return {symbol_name(a) for a in declared_atoms(expr)} & set(self.variables)
-
-    def _check_numeraire(self) -> None:
-        rule, names = self.model.numeraire_rule, [e.name for e in self.model.equations]
-        if rule and rule.redundant not in names:
-            conditions = ", ".join(f"'{e.name}'" for e in self.conditions)
-            raise ModelError(
-                f"numeraire of model '{self.model.name}': no equation is named '{rule.redundant}'."
-                + (
-                    did_you_mean(rule.redundant, names)
-                    or (conditions and f" The conditions are {conditions}.")
-                )
-            )
 
     def _check_complements(self) -> None:
         """The variable of a complementarity condition is free to leave its bound, and nothing else defines it."""

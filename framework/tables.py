@@ -164,7 +164,10 @@ def structure_text(structure: Structure) -> str:
         _section("homogeneity", _homogeneity_text(model)),
         _section("Walras", _walras_text(model)),
         *([_section("closures", _closures_text(model))] if model.closures else []),
-        _section("may be freed if one of these is fixed instead", _swaps_text(model)),
+        _section(
+            "may be freed if one of these is fixed instead (by pattern; accounts may forbid it)",
+            _swaps_text(model),
+        ),
         _section("data needed", _data_text(model)),
         *([_section("may be shocked (default: no change)", listing(shocks))] if shocks else []),
     ]

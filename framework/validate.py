@@ -46,8 +46,9 @@ def check_equation(
 
 
 def check_declared(model: Model) -> None:
-    """Raise ModelError if an equation uses a symbol that no block declares any more, or two elements of one name."""
+    """Raise ModelError if equations use undeclared symbols or two elements of one name, or the redundant one is not there."""
     _check_elements(model)
+    _check_numeraire(model)
     for eq in model.equations:
         used = {symbol_name(a): a for side in (eq.lhs, eq.rhs) for a in declared_atoms(side)}
         for name in sorted(set(used) - set(model.symbols)):
@@ -63,6 +64,20 @@ def check_declared(model: Model) -> None:
                 f"equation '{eq.name}' in block '{eq.block}': symbol '{name}' is not declared any more; "
                 f"replace this block too\n{show(lhs, sign, eq.rhs, Place(used[name]))}"
             )
+
+
+def _check_numeraire(model: Model) -> None:
+    rule, names = model.numeraire_rule, [e.name for e in model.equations]
+    if rule and rule.redundant not in names:
+        conditions = ", ".join(f"'{e.name}'" for e in model.equations if not e.defines)
+        raise ModelError(
+            f"numeraire of model '{model.name}': no equation is named '{rule.redundant}'."
+            + (
+                did_you_mean(rule.redundant, names)
+                or (conditions and f" The conditions are {conditions}.")
+                or " State it: no market clears without a condition."
+            )
+        )
 
 
 def _check_elements(model: Model) -> None:

@@ -11,6 +11,7 @@ import typer
 
 from exacthat.cli.commands import ModelArgument, VariantOption, choices
 from exacthat.cli.console import err, explained, out, progress
+from framework.errors import SolveError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -87,6 +88,11 @@ def bench_command(
         json_file.write_text(json.dumps(as_json(rows), indent=1, allow_nan=False) + "\n", encoding="utf-8")
     if plot_file:
         plot(rows, plot_file, title)
+    newton = [r for r in rows if r.solver == "newton"]
+    if newton and not any(r.verdict == "right" for r in rows):
+        raise SolveError(
+            "there is no certified solution under any shock; why is above, and `exacthat check` may tell more"
+        )
 
 
 def _explain(rows: list[Row]) -> None:

@@ -82,7 +82,7 @@ def log_ratio_sweep(problem: Problem) -> Trace:
     damping grows by a tenth while the largest ratio falls and is halved when it grows.
     """
     trace, markets, rest = _start(problem, value_added=False)
-    u, damping, before = problem.start.copy(), 0.1, np.inf
+    u, damping, before, lowest = problem.start.copy(), 0.1, np.inf, np.inf
     with np.errstate(all="ignore"):
         for _ in range(ROUNDS):
             gaps = []
@@ -92,6 +92,7 @@ def log_ratio_sweep(problem: Problem) -> Trace:
             ratios = [p.sign * p.excess(*_evaluate(problem, u, p, trace)) for p in markets]
             trace.iterations += 1
             size = _largest([*gaps, *ratios])
+            lowest = min(size, lowest)
             if size < RESIDUAL_BOUND:
                 return _end(problem, trace, u, True)
             if not np.isfinite(size) or damping < _SHORTEST:
@@ -101,7 +102,7 @@ def log_ratio_sweep(problem: Problem) -> Trace:
             before = worst
             for p, ratio in zip(markets, ratios, strict=True):
                 u[p.where] -= np.clip(damping * ratio.ravel(), -1.0, 1.0)
-    return _end(problem, trace, u, False)
+    return _end(problem, trace, u, False, f"it no longer gains: largest log ratio of two sides {lowest:.2g}")
 
 
 def _settle(problem: Problem, u: Array, rest: list[_Part], trace: Trace) -> bool:
