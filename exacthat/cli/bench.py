@@ -88,8 +88,11 @@ def bench_command(
         json_file.write_text(json.dumps(as_json(rows), indent=1, allow_nan=False) + "\n", encoding="utf-8")
     if plot_file:
         plot(rows, plot_file, title)
-    newton = [r for r in rows if r.solver == "newton"]
-    if newton and not any(r.verdict == "right" for r in rows):
+    _require_an_answer(rows)
+
+
+def _require_an_answer(rows: list[Row]) -> None:
+    if any(r.solver == "newton" for r in rows) and not any(r.verdict == "right" for r in rows):
         raise SolveError(
             "there is no certified solution under any shock; why is above, and `exacthat check` may tell more"
         )
