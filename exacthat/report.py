@@ -43,6 +43,9 @@ SECTOR_OUTCOMES = (
 )
 """Outcomes by region and sector for which the report has tables; the others are in results.nc."""
 
+FITS = 200
+"""Cells of the largest table of an outcome of another model."""
+
 
 def render(outcome: Outcome, plots: list[Plot]) -> str:
     """Return the report as HTML.
@@ -71,7 +74,7 @@ def render(outcome: Outcome, plots: list[Plot]) -> str:
         cushioning=results["cushioning_index"].attrs["description"] if summary.cushioned(results) else "",
         sentences={name: sentences(results, name) for name in scenarios},
         scalars=_scalars(results),
-        sector_tables=_sector_tables(results, scenarios),
+        two_way_tables=_two_way_tables(results, scenarios),
         counts=_counts(outcome),
         structure=outcome.structure.to_text(),
         latex=outcome.model.to_latex(),
@@ -212,19 +215,25 @@ def _scalars(results: xr.Dataset) -> list[Table]:
     return [summary.scalar_table(results, key) for key in keys]
 
 
-def _sector_tables(results: xr.Dataset, scenarios: list[str]) -> list[tuple[str, list[Table]]]:
-    """Outcomes by sector and region, for every case."""
+def _two_way_tables(results: xr.Dataset, scenarios: list[str]) -> list[tuple[str, list[Table]]]:
+    """Outcomes by sector and region, for every case; of a model without such ones all that have two dims and fit a page."""
+    two = [
+        str(k)
+        for k, v in results.items()
+        if v.dtype.kind == "f" and len(summary.own_dims(results, str(k))) == 2
+    ]
+    known = [k for k in SECTOR_OUTCOMES if k in two and "sector" in results[k].dims]
+    fit = [k for k in two if math.prod(results.sizes[d] for d in summary.own_dims(results, k)) <= FITS]
     return [
         (
-            heading(results[key]),
+            f"{heading(results[key])}, by {' and '.join(summary.own_dims(results, key))}",
             [
-                summary.sector_table(results, key, scenario, str(variant))
+                summary.two_way_table(results, key, scenario, str(variant))
                 for scenario in scenarios
                 for variant in by_variant(results[key], results)["variant"].values
             ],
         )
-        for key in SECTOR_OUTCOMES
-        if key in results and "sector" in results[key].dims
+        for key in known or fit
     ]
 
 

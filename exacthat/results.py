@@ -21,6 +21,7 @@ from exacthat.ree import has_ree, real_gdp_without_markup
 from exacthat.wording import setting_in_words
 from framework.errors import ModelError
 from framework.solve.regimes import in_words
+from framework.symbols import Kind
 
 if TYPE_CHECKING:
     from exacthat.library import Baseline
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from framework import Model, Solution
 
 ENGINE = "h5netcdf"
+LISTED = 12  # values of a parameter that are written out
 
 CUSHIONING = (
     "Part of the change in real consumption under exogenous technology that the response of technology takes away: "
@@ -203,7 +205,11 @@ def _provenance(
 ) -> dict[str, Any]:
     """Attributes that say where the results come from."""
     data = {f"data_{k}": str(v) for k, v in baseline.data.attrs.items()}
-    table = [] if baseline.parameters is None else baseline.parameters.reset_index().to_dict("records")
+    table = (
+        _parameters(model, baseline.data)
+        if baseline.parameters is None
+        else baseline.parameters.reset_index().to_dict("records")
+    )
     attrs = {
         "title": f"Counterfactuals of {model.name}",
         "model": model.name,
@@ -218,6 +224,28 @@ def _provenance(
         "provenance": json.dumps([s.provenance for s in solutions], default=str),
     }
     return {**attrs, **data}
+
+
+def _parameters(model: Model, data: xr.Dataset) -> list[dict[str, str]]:
+    """Parameters of a data set: name, description, value by label or range, and the source that the data state."""
+    out = []
+    for decl in model.of_kind(Kind.PARAMETER):
+        if decl.key not in data:
+            continue
+        array = data[decl.key]
+        if not array.ndim:
+            value = f"{array.item():.4g}"
+        elif array.ndim == 1 and array.size <= LISTED:
+            value = ", ".join(
+                f"{x} {v:.4g}" for x, v in zip(array[array.dims[0]].values, array.values, strict=True)
+            )
+        else:
+            value = (
+                f"{float(array.min()):.4g} to {float(array.max()):.4g} by {', '.join(map(str, array.dims))}"
+            )
+        source = str(data.attrs.get(f"source_of_{decl.key}", array.attrs.get("source", "the data set")))
+        out.append({"name": decl.key, "description": decl.name, "value": value, "source": source})
+    return out
 
 
 def commit() -> str:

@@ -143,15 +143,20 @@ def _at(results: xr.Dataset, scenario: str) -> int:
     return results["scenario"].values.tolist().index(scenario)
 
 
-def sector_table(results: xr.Dataset, key: str, scenario: str, variant: str) -> Table:
-    """One outcome by sector (rows) and region (columns) in one case."""
-    array = results[key]
-    (across,) = {*map(str, array.dims)} - {*case_dims(results), "sector"}
+def own_dims(results: xr.Dataset, key: str) -> list[str]:
+    """Dims of an outcome beside those of the cases, sectors first."""
+    dims = [str(d) for d in results[key].dims if d not in case_dims(results)]
+    return sorted(dims, key=lambda d: d != "sector")
+
+
+def two_way_table(results: xr.Dataset, key: str, scenario: str, variant: str) -> Table:
+    """One outcome over two dims in one case, the first of `own_dims` in rows."""
+    array, (down, across) = results[key], own_dims(results, key)
     values = by_variant(shown(array).sel(scenario=scenario), results).sel(variant=variant)
-    values = values.transpose("sector", across)
-    regions = [str(x) for x in values[across].values]
+    values = values.transpose(down, across)
     rows = [
         (str(s), [cell(float(v)) for v in row])
-        for s, row in zip(values["sector"].values, values.values, strict=True)
+        for s, row in zip(values[down].values, values.values, strict=True)
     ]
-    return Table(f"{scenario}, {variant}", "sector", [(unit_shown(array), regions)], rows)
+    columns = [str(x) for x in values[across].values]
+    return Table(f"{scenario}, {variant}".removesuffix(", "), down, [(unit_shown(array), columns)], rows)

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("EXACTHAT_CACHE", tempfile.mkdtemp(prefix="exacthat-tests-"))  # xdist workers share it
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when numpy is imported: a worker has one core
+
+from framework.solve.registry import SOLVERS  # noqa: E402 - after the environment is set
 
 # No deadline: the first example of a property pays for a symbolic build or a compilation.
 settings.register_profile("exacthat", deadline=None, derandomize="CI" in os.environ)
@@ -23,6 +26,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+@pytest.fixture(autouse=True)
+def registered_solvers() -> Iterator[None]:
+    """What a test registers is gone after it."""
+    before = dict(SOLVERS)
+    yield
+    SOLVERS.clear()
+    SOLVERS.update(before)
 
 
 @pytest.fixture(scope="session")

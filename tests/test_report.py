@@ -4,6 +4,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+import xarray as xr
 
 from exacthat.display import number
 from exacthat.figures import draw
@@ -149,6 +150,18 @@ def test_a_model_without_figures_or_assumptions_has_a_report_too():
     page = Page(render(outcome, draw(outcome.results)))
     assert "Assumptions" not in page.text
     assert "real consumption" in page.text
+
+
+def test_data_of_ones_own_have_a_table_of_parameters_and_outcomes_over_two_dims(tmp_path):
+    study, file = shock_study("armington", ["trade_cost=1.1"]), tmp_path / "mine.nc"
+    solve_study(study).baseline.data.to_netcdf(file, engine="h5netcdf")
+    html = render(solve_study(study, data=str(file)), [])
+    value = float(xr.load_dataset(file)["trade_elasticity"])
+    assert "expenditure share, percent change, by importer and exporter" in html
+    row = (
+        rf"<code>trade_elasticity</code></th><td>trade elasticity</td><td>{value:g}</td><td>the data set</td>"
+    )
+    assert re.search(row, html)
 
 
 def test_text_of_data_is_escaped(outcome):
