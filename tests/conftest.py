@@ -13,7 +13,7 @@ os.environ.setdefault("EXACTHAT_CACHE", tempfile.mkdtemp(prefix="exacthat-tests-
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when numpy is imported: a worker has one core
 
-from framework.solve.registry import SOLVERS  # noqa: E402 - after the environment is set
+from framework.solve.registry import SOLVERS  # after the environment is set
 
 # No deadline: the first example of a property pays for a symbolic build or a compilation.
 settings.register_profile("exacthat", deadline=None, derandomize="CI" in os.environ)
