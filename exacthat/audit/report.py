@@ -162,7 +162,9 @@ def tenfold(findings: Sequence[Finding]) -> list[str]:
             f"rank correlation of that tax with the exporter's use share: {rank:.2f}, {len(solved)} economies"
         )
     lost = Counter(r["why"] for r in records if r["why"])
-    return said + [f"{count} economies: no tax does, {why}" for why, count in lost.items()]
+    return said + [
+        f"{count} econom{'y' if count == 1 else 'ies'}: no tax does, {why}" for why, count in lost.items()
+    ]
 
 
 def remarks(findings: Sequence[Finding]) -> list[str]:

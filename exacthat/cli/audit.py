@@ -78,9 +78,9 @@ def _print(findings: Sequence[Finding], tried: Sequence[Economy]) -> None:
         out.print(shown)
     for line in (*tenfold(findings), *remarks(findings)):
         out.print(line, highlight=False, soft_wrap=True)
+    more = f" and {len(tried) - 1} synthetic economies" if len(tried) > 1 else ""
     out.print(
-        f"{len(tried)} economies: {tried[0].origin} and {len(tried) - 1} synthetic ones. Cells are regions outside the exporter, by "
-        "sector where a statement is about sectors.",
+        f"Tried on {tried[0].origin}{more}. Cells are regions outside the exporter, by sector where a statement is about sectors.",
         highlight=False,
         soft_wrap=True,
     )
