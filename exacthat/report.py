@@ -216,11 +216,16 @@ def _scalars(results: xr.Dataset) -> list[Table]:
 
 
 def _two_way_tables(results: xr.Dataset, scenarios: list[str]) -> list[tuple[str, list[Table]]]:
-    """Outcomes by sector and region, for every case; of a model without such ones all that have two dims and fit a page."""
+    """Outcomes by sector and region, for every case; of a model without such ones all that have two dims and fit a page.
+
+    None beside levels, whose table says everything.
+    """
+    if has_levels(results):
+        return []
     two = [
         str(k)
         for k, v in results.items()
-        if v.dtype.kind == "f" and len(summary.own_dims(results, str(k))) == 2
+        if "scenario" in v.dims and v.dtype.kind == "f" and len(summary.own_dims(results, str(k))) == 2
     ]
     known = [k for k in SECTOR_OUTCOMES if k in two and "sector" in results[k].dims]
     fit = [k for k in two if math.prod(results.sizes[d] for d in summary.own_dims(results, k)) <= FITS]

@@ -11,7 +11,6 @@ import typer
 
 from exacthat.cli.commands import ModelArgument, VariantOption, choices
 from exacthat.cli.console import err, explained, out, progress
-from framework.errors import SolveError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -92,6 +91,8 @@ def bench_command(
 
 
 def _require_an_answer(rows: list[Row]) -> None:
+    from framework.errors import SolveError
+
     if any(r.solver == "newton" for r in rows) and not any(r.verdict == "right" for r in rows):
         raise SolveError(
             "there is no certified solution under any shock; why is above, and `exacthat check` may tell more"
