@@ -143,7 +143,8 @@ def _run_file(path: Path) -> dict[str, Any]:
     if spec is None or spec.loader is None:
         raise ModelError(f"model file '{path}' cannot be loaded as Python code.")
     module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(path.parent.resolve()))
+    folder = str(path.parent.resolve())
+    sys.path.insert(0, folder)
     try:
         spec.loader.exec_module(module)
         found = dict(vars(module))
@@ -152,7 +153,8 @@ def _run_file(path: Path) -> dict[str, Any]:
     except (Exception, SystemExit) as error:
         raise ModelError(_where_it_failed(path, error)) from error
     finally:
-        sys.path.pop(0)
+        if folder in sys.path:  # not the first entry any more if the file has put one before it
+            sys.path.remove(folder)
     return found
 
 
