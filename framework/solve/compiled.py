@@ -18,7 +18,7 @@ Array = np.ndarray
 _POINTERS = ("n", "p", "u", "f", "v", "w")
 _COUNTS = ("restart", "cycles", "iterations", "halvings", "patience")
 _NUMBERS = (
-    "tiny", "progress", "cancelled", "forcing", "longest", "growth", "accurate", "endless", "residual_bound",
+    "tiny", "progress", "cancelled", "forcing", "longest", "growth", "accurate", "left", "endless", "residual_bound",
     "step_bound",
 )  # fmt: skip
 _RESULTS = ("taken", "evaluations", "products", "unsolved")

@@ -11,7 +11,7 @@ typedef struct {
     int64_t size, blocks;                          /* unknowns, and paired blocks of them */
     const int64_t *offsets;                        /* where each block begins */
     int64_t restart, cycles, iterations, halvings, patience;
-    double tiny, progress, cancelled, forcing, longest, growth, accurate, endless, residual_bound, step_bound;
+    double tiny, progress, cancelled, forcing, longest, growth, accurate, left, endless, residual_bound, step_bound;
     double *work;                                  /* 5 vectors and (restart + 1) * (restart + 4) */
     double *basis;                                 /* of the Krylov space: */
     int64_t room;                                  /* so many vectors; */
@@ -172,6 +172,10 @@ static double evaluate(Newton *s) {
     return largest(s->f, s->size);
 }
 
+static double certifying(const Newton *s, double residual) {
+    return fmax(s->accurate, s->left / fmax(residual, 1e-300));
+}
+
 /* Iterate from the point in u, where the last point is left; best has room for iterations + 2 numbers. */
 int newton(Newton *s, double *best) {
     const int64_t n = s->size;
@@ -208,12 +212,12 @@ int newton(Newton *s, double *best) {
         s->taken++;
         if (h == s->halvings) { memcpy(s->u, old, n * sizeof(double)); return NON_FINITE; }
         s->residual = value;
-        if (value < s->residual_bound && s->step < s->step_bound && length == 1.0 && converged && forcing <= s->accurate)
-            return SOLVED;
-        forcing = s->accurate;
+        if (value < s->residual_bound && s->step < s->step_bound && length == 1.0 && converged
+            && forcing <= certifying(s, size)) return SOLVED;
+        forcing = certifying(s, value);
         if (value >= s->accurate && size > 0) {
             const double ratio = value / size;
-            forcing = fmax(forcing, fmax(0.9 * ratio * ratio, 0.01 * s->step_bound / value));
+            forcing = fmax(forcing, fmax(0.9 * ratio * ratio, 0.1 * s->step_bound / value));
         }
         forcing = fmin(forcing, s->forcing);
     }

@@ -27,7 +27,8 @@ RESIDUAL_BOUND = 1e-10
 STEP_BOUND = 1e-7
 DENSE = 600  # unknowns up to which a dense Jacobian is a sensible rescue
 _GROWTH = 1e3
-_ACCURATE = 1e-6  # relative tolerance of the linear solve whose step certifies a point
+_ACCURATE = 1e-6  # relative tolerance of the linear solve whose step certifies a point,
+_LEFT = 1e-14  # unless it leaves less of the residual than this
 _HALVINGS = 40
 _LU = "newton, dense LU"
 _TIGHT = 1e-10
@@ -192,7 +193,7 @@ def iterate(problem: Problem, start: Array, options: Options) -> Trace:
                 trace.status = Status.NON_FINITE
                 return trace
             small = trace.residual < RESIDUAL_BOUND and trace.step < STEP_BOUND
-            if small and taken == 1.0 and direction.converged and forcing <= _ACCURATE:
+            if small and taken == 1.0 and direction.converged and forcing <= _certifying(size):
                 trace.status = Status.SOLVED
                 return trace
             forcing = _next_forcing(options.forcing, trace.residual, size)
@@ -205,7 +206,7 @@ def _iterate_in_c(problem: Problem, core: CCore, start: Array, options: Options)
         core, problem.offsets, start, restart=min(krylov.RESTART, problem.size), cycles=krylov.CYCLES,
         iterations=options.iterations, halvings=_HALVINGS, patience=_PATIENCE, tiny=krylov.TINY,
         progress=krylov.PROGRESS, cancelled=krylov.CANCELLED, forcing=options.forcing, longest=options.longest, growth=_GROWTH,
-        accurate=_ACCURATE, endless=_ENDLESS, residual_bound=RESIDUAL_BOUND, step_bound=STEP_BOUND,
+        accurate=_ACCURATE, left=_LEFT, endless=_ENDLESS, residual_bound=RESIDUAL_BOUND, step_bound=STEP_BOUND,
     )  # fmt: skip
     return Trace(
         done.point, Status[done.status], done.residual, done.step, done.taken, done.evaluations, done.products,
@@ -213,15 +214,21 @@ def _iterate_in_c(problem: Problem, core: CCore, start: Array, options: Options)
     )  # fmt: skip
 
 
+def _certifying(residual: float) -> float:
+    """Relative tolerance of a linear solve whose step certifies a point, given the residual before that step."""
+    return max(_ACCURATE, _LEFT / max(residual, 1e-300))
+
+
 def _next_forcing(loosest: float, new: float, old: float) -> float:
     """Relative tolerance of the next linear solve (Eisenstat and Walker 1996, choice 2).
 
-    It is never tighter than the step that certifies a point needs, nor than brings the residual well below the bound
+    It is never tighter than the step that certifies a point needs, nor than brings the residual below the bound
     of that step, which has to follow and goes as far again (Kelley 1995, section 6.3).
     """
-    if new < _ACCURATE or old == 0:
-        return min(loosest, _ACCURATE)
-    return min(loosest, max(_ACCURATE, 0.9 * (new / old) ** 2, 0.01 * STEP_BOUND / new))
+    forcing = _certifying(new)
+    if new >= _ACCURATE and old > 0:
+        forcing = max(forcing, 0.9 * (new / old) ** 2, 0.1 * STEP_BOUND / new)
+    return min(loosest, forcing)
 
 
 def _evaluate(problem: Problem, u: Array, trace: Trace) -> Array:
