@@ -331,14 +331,8 @@ class Reader:
 
         if (bad := ~np.isfinite(value)).any():
             refuse(bad, "every value must be a finite number")
-        if decl.lower is not None:
-            # At a bound below zero (a tax of -100%) the good is given away and the model has no value.
-            if decl.lower < 0 and (bad := value <= decl.lower).any():
-                refuse(bad, f"it must be above {decl.lower:g}")
-            if (bad := value < decl.lower).any():
-                refuse(bad, f"it must not be below {decl.lower:g}")
         ratio = " (a ratio new over base; 1 is no change)" if decl.role == "hat" else ""
-        if _never_zero(decl) and (bad := value <= 0).any():
+        if decl.positive and decl.lower is None and (bad := value <= 0).any():
             refuse(bad, f"it must be positive{ratio}")
         if decl.positive and (bad := value < 0).any():
             exogenous = decl.key in {d.key for d in self.model.of_kind(Kind.EXOGENOUS)}
@@ -346,14 +340,13 @@ class Reader:
                 "; if it may be, like a tariff or a deficit, declare it with level=True" if exogenous else ""
             )
             refuse(bad, f"it must not be negative{hint}")
+        if decl.lower is not None:
+            # At a bound below zero (a tax of -100%) the good is given away and the model has no value.
+            if decl.lower < 0 and (bad := value <= decl.lower).any():
+                refuse(bad, f"it must be above {decl.lower:g}")
+            if (bad := value < decl.lower).any():
+                refuse(bad, f"it must not be below {decl.lower:g}")
         return value
-
-
-def _never_zero(decl: Declaration) -> bool:
-    """True for a positive quantity that has no cells out of use: a ratio, a scalar, an exogenous quantity."""
-    if not decl.positive or decl.lower is not None:
-        return False
-    return decl.role == "hat" or decl.kind is not Kind.PARAMETER or not decl.dims
 
 
 def _check_labels(decl: Declaration, dim: str, have: list, want: list) -> None:

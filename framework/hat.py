@@ -111,7 +111,7 @@ class _Transform:
                 changes[new.symbol] = new
             start = decl.level and decl.observed  # where a new level that is not given comes from
             if decl.symbol in used or start:
-                data[decl.symbol] = replace(decl, kind=Kind.PARAMETER, role="baseline", observed=True)
+                data[decl.symbol] = _baseline(decl)
         return {**changes, **data}
 
     def new_value(self, expr: sp.Expr) -> sp.Expr:
@@ -381,6 +381,13 @@ def _names(names: list[str]) -> str:
 
 def _list(names: list[str]) -> str:
     return f"{_names(names)} {'is' if len(names) == 1 else 'are'}"
+
+
+def _baseline(decl: Declaration) -> Declaration:
+    """Declaration of the baseline value of a symbol: data, which are zero in a cell that is not in use."""
+    unused = decl.positive and decl.dims and decl.kind is not Kind.PARAMETER and decl.lower is None
+    lower = 0.0 if unused else decl.lower
+    return replace(decl, kind=Kind.PARAMETER, role="baseline", observed=True, lower=lower)
 
 
 def _change(decl: Declaration) -> Declaration:

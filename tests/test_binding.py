@@ -441,3 +441,21 @@ def test_a_model_in_levels_reads_what_is_not_shocked():
 def test_the_coordinate_that_differs_from_the_others_is_blamed(data):
     wrong = data.assign_coords(region=["R0", "R1", "R2", "R33"])
     refused(r"along 'region': unknown label 'R33'; missing 'R3'\. Did you mean 'R3'\?", wrong)
+
+
+def test_a_parameter_may_be_zero_only_where_its_declaration_says_so(ree):
+    elasticity = {"sector": MINING}
+    for wrong in (0.0, -0.5):
+        data = ree.copy(deep=True)
+        data["trade_elasticity"].loc[elasticity] = wrong
+        refused(
+            rf"'trade_elasticity' is {wrong:g} at sector={MINING}; it must be positive$", data, model=hats()
+        )
+    ree["ree_elasticity"].loc[elasticity] = -0.5
+    refused(rf"'ree_elasticity' is -0\.5 at sector={MINING}; it must not be below 0$", ree, model=hats())
+    ree["ree_elasticity"].loc[elasticity] = 0.0  # fixed proportions
+    fixed = solve(hats("exogenous").bind(ree, {"export_tax": 0.25}))
+    dearer, share = fixed["ree_price"] / fixed["wage"], ree.ree_share.sel(sector=MINING)
+    np.testing.assert_allclose(
+        fixed["ree_share"].sel(sector=MINING), dearer / (share * dearer + 1 - share), rtol=1e-10
+    )

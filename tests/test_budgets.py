@@ -91,7 +91,9 @@ def test_the_command_names_the_revenue_and_fails(tmp_path: Path):
     )
     done = CliRunner().invoke(app, ["check", str(tmp_path / "mine.py")])
     assert done.exit_code == 1
-    assert str(tmp_path) not in sys.path, "a path that the file itself has set is not taken for its own folder"
+    assert str(tmp_path) not in sys.path, (
+        "a path that the file itself has set is not taken for its own folder"
+    )
     said = " ".join(done.stderr.split())
     assert "what it yields or costs is missing from 'final expenditure' in block 'accounts'" in said
     done = CliRunner().invoke(app, ["check", "caliendo-parro"])

@@ -411,7 +411,7 @@ def test_what_is_missing_or_has_other_dims_is_named(name):
         (lambda: broken("deficit", 3, region="R2"), r"'final_expenditure' by .* at region=R2"),
         (lambda: broken("final_share", 1.2, region="R1", sector="S2"), r"'expenditure' by .* at region=R1, sector=S2"),
         (lambda: broken("value_added_share", 1.2, region="R1", sector="S2"), r"'final_expenditure' by .* at region=R1"),
-        (lambda: broken("trade_elasticity", 0, sector="S1"), r"from 'trade_elasticity' at sector=S1 = 0"),
+        (lambda: broken("trade_elasticity", 0, sector="S1"), r"'trade_elasticity' is 0 at sector=S1; it must be positive$"),
         (lambda: broken("scale_effect", -1, sector="S1"), r"'scale_effect' is -1 at sector=S1; it must not be below 0"),
     ],
 )  # fmt: skip

@@ -72,6 +72,7 @@ def _declare_data(m: Model, region, sector) -> None:
         [sector],
         "ree elasticity",
         latex=r"\varepsilon",
+        lower=0.0,
         description="elasticity of substitution between the REE and the labour bundle",
     )
     m.parameter(

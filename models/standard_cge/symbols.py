@@ -7,11 +7,13 @@ from framework import Model
 MONEY = "SAM unit"
 QUANTITY = "SAM unit at baseline prices"
 
-PARAMETERS = {
+SHARES = {
     "alpha": ("consumption share", r"\alpha"),
     "mu": ("government consumption share", r"\mu"),
     "lam": ("investment share", r"\lambda"),
     "ay": ("composite factor coefficient", ""),
+}
+ELASTICITIES = {
     "sigma": ("armington elasticity", r"\sigma"),
     "psi": ("transformation elasticity", r"\psi"),
 }
@@ -54,10 +56,13 @@ def declare(m: Model) -> None:
     good, factor = m.set("good"), m.set("factor")
     using = good.alias("using_good")
     seen = {"observed": True}
-    for symbol, (name, latex) in PARAMETERS.items():
+    for symbol, (name, latex) in ELASTICITIES.items():
         m.parameter(symbol, [good], name, latex=latex, positive=True)
-    m.parameter("beta", [factor, good], "factor share", latex=r"\beta", positive=True)
-    m.parameter("ax", [good, using], "intermediate coefficient", positive=True)
+    share = {"positive": True, "lower": 0.0}
+    for symbol, (name, latex) in SHARES.items():
+        m.parameter(symbol, [good], name, latex=latex, **share)
+    m.parameter("beta", [factor, good], "factor share", latex=r"\beta", **share)
+    m.parameter("ax", [good, using], "intermediate coefficient", **share)
     for symbol, (name, latex) in FUNDAMENTALS.items():
         m.fundamental(symbol, [good], name, latex=latex)
     m.exogenous("b", [good], "productivity", description="scale of the composite factor")
