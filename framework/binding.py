@@ -236,7 +236,7 @@ class Reader:
         if isinstance(decl.default, str):
             return self.read(decl)
         if decl.default is not None:
-            return np.full(self._shape(decl), float(decl.default))
+            return np.broadcast_to(float(decl.default), self._shape(decl))
         if decl.key in self.data or (decl.role == "plain" and required):
             return self.read(decl)
         if required:

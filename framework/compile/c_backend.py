@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from math import prod
@@ -100,7 +100,8 @@ class CProgram:
         self.pointers = np.zeros(len(slots), dtype=np.uintp)
         self.inputs = {name: slots[v] for name, v in made.inputs.items()}
         self._held: dict[int, Array] = {}  # arrays whose memory the program uses
-        self.arena = self._arena(made.stored)
+        self._copies: set[object] = set()  # inputs that it holds for itself
+        self.arena = self._arena(made)
         for node, v in made.outputs:
             self._hold(slots[v], np.empty([sizes[r] for r in node.shape_axes]))
         self._slot = {node: slots[v] for node, v in reversed(made.outputs)}
@@ -115,19 +116,22 @@ class CProgram:
         self.linear_steps = [functions[Stage.LINEAR]]
         self.before_steps, self.after_steps = [functions[Stage.BEFORE]], [functions[Stage.AFTER]]
 
-    def _arena(self, stored: Sequence[Value]) -> Array:
-        """One block of memory for all arrays that are kept between the stages."""
-        starts, at = [], 0
-        for v in stored:
-            starts.append(at)
-            lengths = [self.sizes[root] for root, _ in v.result]
-            if lengths:
-                lengths[-1] = _rounded(lengths[-1], LANES)
-            at += _rounded(max(1, prod(lengths)), _ALIGN)
+    def _arena(self, made: Plan) -> Array:
+        """One block of memory for all arrays that are kept between the stages, and for what a stage alone uses."""
+        starts: dict[tuple, int] = {}
+        rooms, at = [], 0
+        for v, room in zip(made.stored, _rooms(made), strict=True):
+            rooms.append(room)
+            if room not in starts:
+                lengths = [self.sizes[root] for root, _ in v.result]
+                if lengths:
+                    lengths[-1] = _rounded(lengths[-1], LANES)
+                starts[room] = at
+                at += _rounded(max(1, prod(lengths)), _ALIGN)
         arena = np.zeros(at + _ALIGN)  # rows end in zeros, which are never written to
         first = _rounded(arena.ctypes.data, 8 * _ALIGN)
-        for v, start in zip(stored, starts, strict=True):
-            self.pointers[self.compiled.slots[v]] = first + 8 * start
+        for v, room in zip(made.stored, rooms, strict=True):
+            self.pointers[self.compiled.slots[v]] = first + 8 * starts[room]
         return arena
 
     def _hold(self, slot: int, array: Array) -> None:
@@ -150,6 +154,17 @@ class CProgram:
         array = np.ascontiguousarray(value, dtype=float)
         self._check(self.compiled.plan.inputs[name], array)
         self._hold(self.inputs[name], array)
+        if array is not value:
+            self._copies.add(name)
+
+    def prepare(self) -> None:
+        """Evaluate, once, what depends on data only, and let go of copies of data that nothing else reads."""
+        self.run(self.steps.pop(Time.PRELUDE))
+        for name in self._copies:
+            made = self.compiled.plan
+            if made.life.get(made.inputs[name], (None,))[0] is Stage.PRELUDE:
+                self.pointers[self.inputs[name]] = 0
+                del self._held[self.inputs[name]]
 
     def attach(self, number: int, array: Array) -> None:
         """Write a root, by its number among values and products, into the caller's contiguous array."""
@@ -174,6 +189,19 @@ class CProgram:
     def __getitem__(self, node: Node) -> Array:
         """Value of a root node after its binding time has run."""
         return self._held[self._slot[node]]
+
+
+def _rooms(made: Plan) -> list[tuple]:
+    """Room of each array of the arena: one over the same sets is used anew, in each stage and after its last use there."""
+    rooms: dict[Value, tuple] = {v: (v, 0) for v in made.stored if v not in made.life}
+    busy: dict[tuple, list[int]] = {}  # the last nest that uses each room, by stage and sets
+    for v in sorted(rooms.keys() ^ set(made.stored), key=lambda v: (made.life[v][1], v.id)):
+        sets, (stage, first, last) = tuple(root for root, _ in v.result), made.life[v]
+        ends = busy.setdefault((stage, sets), [])
+        free = next((k for k, end in enumerate(ends) if end < first), len(ends))
+        ends[free : free + 1] = [last]
+        rooms[v] = sets, free
+    return [rooms[v] for v in made.stored]
 
 
 def _rounded(size: int, unit: int) -> int:

@@ -46,6 +46,9 @@ class Plan:
     nests : dict of Stage to list of Nest
     stored : list of Value
         Arrays of the arena.
+    life : dict of Value to (Stage, int, int)
+        For each stored value that one stage alone reads and writes, that stage and the first and the last of its nests
+        that do.
     inputs : dict
         Value of each input, by name.
     outputs : list of (Node, Value)
@@ -56,6 +59,7 @@ class Plan:
     elements: tuple[str, ...]
     nests: dict[Stage, list[Nest]]
     stored: list[Value]
+    life: dict[Value, tuple[Stage, int, int]]
     inputs: dict[object, Value]
     outputs: list[tuple[Node, Value]]
 
@@ -93,7 +97,7 @@ def plan(
     nests = _nests(made)
     elements = tuple(dict.fromkeys(builder.elements))
     arena = [v for v in made if v.stored and v.external is None]
-    return Plan(tuple(builder.rank), elements, nests, arena, builder.inputs, outputs)
+    return Plan(tuple(builder.rank), elements, nests, arena, _lives(nests), builder.inputs, outputs)
 
 
 def _used(wanted: Sequence[Value]) -> list[Value]:
@@ -165,6 +169,29 @@ def _nests(values: Sequence[Value]) -> dict[Stage, list[Nest]]:
     for (stage, _, _), nest in sorted(groups.items(), key=lambda g: (g[0][0], g[0][1], len(g[0][2]))):
         nest.loops = _loop_order(nest)
         out[stage].append(nest)
+    return out
+
+
+def _lives(nests: dict[Stage, list[Nest]]) -> dict[Value, tuple[Stage, int, int]]:
+    """See `Plan.life`."""
+    at: dict[Value, list[tuple[Stage, int]]] = {}
+    for stage, some in nests.items():
+        for k, nest in enumerate(some):
+            for v in dict.fromkeys(v for target in nest.targets for v in _touched(target)):
+                at.setdefault(v, []).append((stage, k))
+    return {v: (*seen[0], seen[-1][1]) for v, seen in at.items() if seen[0][0] == seen[-1][0]}
+
+
+def _touched(target: Value) -> list[Value]:
+    """Stored values that the code of a target reads, itself included."""
+    out, todo, seen = [target], [target], set()
+    while todo:
+        for w, _ in todo.pop().args:
+            if w.stored:
+                out.append(w)
+            elif w not in seen and not is_leaf(w):
+                seen.add(w)
+                todo.append(w)
     return out
 
 

@@ -190,7 +190,7 @@ def replication_error(problem: Problem) -> float:
     """
     before = problem.unshocked
     if before.has_known_start:
-        return float(np.abs(before.start_residual).max(initial=0.0))
+        return before.start_gap
     trace = newton(before)
     if trace.status is not Status.SOLVED:
         return np.inf
@@ -203,15 +203,14 @@ def _check_replication(problem: Problem) -> None:
     if not problem.system.model.is_hat:
         return
     before, name = problem.unshocked, problem.system.model.name
-    residual = before.start_residual
-    if not np.isfinite(residual).all():
+    if not np.isfinite(before.start_gap):
         lost = not_finite(before, before.start)
         raise DataError(f"model '{name}' has no value at the baseline: {lost}; correct the data there")
     if before.has_known_start:
         check_baseline(before)
-    if before.has_known_start and not np.abs(residual).max(initial=0.0) <= REPLICATION_BOUND:
+    if before.has_known_start and not before.start_gap <= REPLICATION_BOUND:
         raise DataError(
             f"the data are not an equilibrium of model '{name}' without the shock: the largest residual is "
-            f"{np.abs(residual).max():.3g} in {before.largest(residual)} (bound {REPLICATION_BOUND:g}); "
+            f"{before.start_gap:.3g} in {before.largest(before.start_residual)} (bound {REPLICATION_BOUND:g}); "
             f"balance the data, see calibration.check_baseline{warned(problem)}"
         )

@@ -23,7 +23,7 @@ _NUMBERS = (
 )  # fmt: skip
 _RESULTS = ("taken", "evaluations", "products", "unsolved")
 # Vectors of a Krylov basis to begin with: few solves need all that GMRES may use before it restarts.
-_ROOM = 32
+_ROOM = 25
 _Widen = ctypes.CFUNCTYPE(None)
 STATUS = ("SOLVED", "NO_CONVERGENCE", "NON_FINITE", "SINGULAR", "STAGNATION", "BAD_START")
 
@@ -36,10 +36,12 @@ class _Newton(ctypes.Structure):
         ("size", ctypes.c_int64),
         ("blocks", ctypes.c_int64),
         ("offsets", ctypes.c_void_p),
+        ("signs", ctypes.c_void_p),
         *((name, ctypes.c_int64) for name in _COUNTS),
         *((name, ctypes.c_double) for name in _NUMBERS),
         ("work", ctypes.c_void_p),
         ("basis", ctypes.c_void_p),
+        ("columns", ctypes.c_void_p),
         ("room", ctypes.c_int64),
         ("widen", _Widen),
         ("residual", ctypes.c_double),
@@ -78,14 +80,16 @@ class LinearInC:
     def __init__(self, program: CProgram, given: Array, out: Array, offsets: Array) -> None:
         size, restart = given.size, krylov.RESTART
         self._arrays = (
-            np.empty((restart + 1) * (restart + 4) + 3 * size),
+            np.empty(4 * (restart + 1) + 2 * size),
             np.empty((restart + 1, size)),  # of which a solve touches what it needs
+            np.empty(_triangle(restart)),
             np.ascontiguousarray(offsets, dtype=np.int64),
+            np.empty(len(offsets) - 1),
             program.lengths, program.pointers, given, out,
         )  # fmt: skip
-        work, basis, places, lengths, pointers, v, w = (a.ctypes.data for a in self._arrays)
+        work, basis, columns, places, signs, lengths, pointers, v, w = (a.ctypes.data for a in self._arrays)
         self._state = _Newton(
-            size=size, blocks=len(offsets) - 1, offsets=places, work=work, basis=basis, room=restart + 1,
+            size=size, blocks=len(offsets) - 1, offsets=places, signs=signs, work=work, basis=basis, columns=columns, room=restart + 1,
             n=lengths, p=pointers, v=v, w=w, restart=restart, cycles=krylov.CYCLES, tiny=krylov.TINY,
             progress=krylov.PROGRESS, cancelled=krylov.CANCELLED,
         )  # fmt: skip
@@ -100,9 +104,9 @@ class LinearInC:
         return krylov.Linear(x, self._state.residual, int(self._state.products), bool(converged))
 
 
-def _widen(basis: Array, rows: int) -> None:
-    """Make room for more vectors without holding those that are there twice."""
-    basis.resize((rows, basis.shape[1]), refcheck=False)
+def _triangle(size: int) -> int:
+    """Entries of a triangular matrix."""
+    return size * (size + 1) // 2
 
 
 def newton_in_c(core: CCore, offsets: Array, start: Array, **settings: float) -> Outcome:
@@ -119,26 +123,33 @@ def newton_in_c(core: CCore, offsets: Array, start: Array, **settings: float) ->
     """
     core.u[:] = start
     size, restart = core.u.size, max(1, int(settings["restart"]))
-    work = np.empty(5 * size + (restart + 1) * (restart + 4))
-    basis = np.empty((min(_ROOM, restart + 1), size))
+    work = np.empty(4 * (restart + 1) + 2 * size)
+    basis, columns = np.empty((0, size)), np.empty(0)
     best = np.empty(int(settings["iterations"]) + 2)
-    places = np.ascontiguousarray(offsets, dtype=np.int64)
+    places, signs = np.ascontiguousarray(offsets, dtype=np.int64), np.empty(len(offsets) - 1)
     program = core.program
     arrays = (program.lengths, program.pointers, core.u, core.f, core.v, core.w)
-    state = _Newton(size=size, blocks=len(places) - 1, offsets=places.ctypes.data, work=work.ctypes.data)
+    state = _Newton(
+        size=size,
+        blocks=len(signs),
+        offsets=places.ctypes.data,
+        signs=signs.ctypes.data,
+        work=work.ctypes.data,
+    )
     failed: list[MemoryError] = []
 
-    def hold() -> None:
-        state.basis, state.room = basis.ctypes.data, len(basis)
+    def hold(rows: int) -> None:  # what is there is kept, and never held twice
+        basis.resize((rows, size), refcheck=False)
+        columns.resize(_triangle(rows), refcheck=False)
+        state.basis, state.columns, state.room = basis.ctypes.data, columns.ctypes.data, rows
 
     def widen() -> None:
         try:
-            _widen(basis, min(len(basis) + len(basis) // 4 + 1, restart + 1))
+            hold(min(len(basis) + 2, restart + 1))
         except MemoryError as error:  # it cannot pass through C, which stops where there is no more room
             failed.append(error)
-        hold()
 
-    hold()
+    hold(min(_ROOM, restart + 1))
     state.widen = _Widen(widen)
     for name, array in zip(_POINTERS, arrays, strict=True):
         setattr(state, name, array.ctypes.data)

@@ -124,7 +124,7 @@ def tape_of(
         kind, symbol = name  # type: ignore[misc]
         if kind == "data":
             tape.set(name, problem.bound.values[symbol])
-    tape.run(tape.steps[Time.PRELUDE])
+    tape.prepare()
     return tape
 
 
@@ -227,7 +227,7 @@ class CCore:
             program.attach(k, self.f[where])
             if products[k] is not None:
                 program.attach(last - sum(p is not None for p in products[k:]), self.w[where])
-        program.run(program.steps[Time.PRELUDE])
+        program.prepare()
 
     @property
     def seconds(self) -> float:

@@ -9,11 +9,12 @@ typedef struct {
     double *const *p;                              /* their arrays, */
     double *u, *f, *v, *w;                         /* among them: unknowns, residual, direction, product */
     int64_t size, blocks;                          /* unknowns, and paired blocks of them */
-    const int64_t *offsets;                        /* where each block begins */
+    const int64_t *offsets;                        /* where each block begins, and the end */
+    double *signs;                                 /* of each block */
     int64_t restart, cycles, iterations, halvings, patience;
     double tiny, progress, cancelled, forcing, longest, growth, accurate, left, endless, residual_bound, step_bound;
-    double *work;                                  /* 5 vectors and (restart + 1) * (restart + 4) */
-    double *basis;                                 /* of the Krylov space: */
+    double *work;                                  /* 4 * (restart + 1) numbers and two vectors */
+    double *basis, *columns;                       /* of the Krylov space, and of the triangle on it: */
     int64_t room;                                  /* so many vectors; */
     void (*widen)(void);                           /* makes room for more, up to restart + 1, and keeps them */
     double residual, step;                         /* results */
@@ -75,18 +76,27 @@ static double largest(const double *x, int64_t n) {
     return bad == 0.0 ? m : INFINITY;
 }
 
-static void apply(Newton *s, const double *x, const double *signs, double *y) {
+/* y = factor * x, with the sign of its block for every entry. */
+static void with_signs(const Newton *s, double factor, const double *restrict x, double *restrict y) {
+    for (int64_t k = 0; k < s->blocks; k++) {
+        const double a = factor * s->signs[k];
+        #pragma omp simd
+        for (int64_t i = s->offsets[k]; i < s->offsets[k + 1]; i++) y[i] = a * x[i];
+    }
+}
+
+static void apply(Newton *s, const double *x, double *y) {
     memcpy(s->v, x, s->size * sizeof(double));
     product(s->n, s->p);
-    for (int64_t i = 0; i < s->size; i++) y[i] = signs[i] * s->w[i];
+    with_signs(s, 1.0, s->w, y);
     s->products++;
 }
 
 /* One Arnoldi cycle from zero: adds the step to x and returns the norm of the residual that it leaves. */
-static double cycle(Newton *s, const double *signs, const double *b, double size, double target, double *x) {
+static double cycle(Newton *s, const double *b, double size, double target, double *x) {
     const int64_t n = s->size, most = n < s->restart ? n : s->restart;
-    double *basis = s->basis, *h = s->work, *right = h + s->restart * (s->restart + 1);
-    double *c = right + s->restart + 1, *d = c + s->restart, *y = d + s->restart;
+    double *basis = s->basis, *h = s->columns;
+    double *right = s->work, *c = right + s->restart + 1, *d = c + s->restart + 1, *y = d + s->restart + 1;
     int64_t k = 0, used = 0;
     double left = size;
     for (int64_t i = 0; i < n; i++) basis[i] = b[i] / size;
@@ -95,10 +105,10 @@ static double cycle(Newton *s, const double *signs, const double *b, double size
         if (k + 1 == s->room) {
             s->widen();
             if (k + 1 == s->room) return INFINITY;
-            basis = s->basis;
+            basis = s->basis, h = s->columns;
         }
-        double *w = basis + (k + 1) * n, *column = h + k * (s->restart + 1);
-        apply(s, basis + k * n, signs, w);
+        double *w = basis + (k + 1) * n, *column = h + k * (k + 1) / 2;
+        apply(s, basis + k * n, w);
         take_out(basis, k + 1, n, w, column);
         double length = sqrt(dot(w, w, n)), whole = hypot(sqrt(dot(column, column, k + 1)), length);
         if (length < s->cancelled * whole) {
@@ -125,15 +135,15 @@ static double cycle(Newton *s, const double *signs, const double *b, double size
         if (k < most) for (int64_t i = 0; i < n; i++) w[i] /= length;
     }
     for (int64_t i = used - 1; i >= 0; i--) {
-        for (int64_t j = i + 1; j < used; j++) right[i] -= h[j * (s->restart + 1) + i] * right[j];
-        right[i] /= h[i * (s->restart + 1) + i];
+        for (int64_t j = i + 1; j < used; j++) right[i] -= h[j * (j + 1) / 2 + i] * right[j];
+        right[i] /= h[i * (i + 1) / 2 + i];
     }
     for (int64_t j = 0; j < used; j++) add(x, right[j], basis + j * n, n);
     return left;
 }
 
-/* Solve A x = b to a relative residual; returns the one that was reached. */
-static double gmres(Newton *s, const double *signs, const double *b, double tolerance, double *x, double *rest,
+/* Solve A x = factor * b to a relative residual, b without the signs of the blocks; returns the one that was reached. */
+static double gmres(Newton *s, double factor, const double *b, double tolerance, double *x, double *rest,
                     int *converged) {
     const int64_t n = s->size;
     const double scale = sqrt(dot(b, b, n));
@@ -141,13 +151,14 @@ static double gmres(Newton *s, const double *signs, const double *b, double tole
     memset(x, 0, n * sizeof(double));
     *converged = 1;
     if (scale == 0.0) return 0.0;
-    memcpy(rest, b, n * sizeof(double));
+    with_signs(s, factor, b, rest);
     for (int64_t k = 0; k < s->cycles; k++) {
         before = size;
-        size = cycle(s, signs, rest, size, tolerance * scale, x);
+        size = cycle(s, rest, size, tolerance * scale, x);
         if (!isfinite(size) || size <= tolerance * scale || size > s->progress * before) break;
-        apply(s, x, signs, rest);
-        for (int64_t i = 0; i < n; i++) rest[i] = b[i] - rest[i];
+        apply(s, x, rest);
+        for (int64_t i = 0; i < n; i++) s->w[i] = factor * b[i] - s->w[i];
+        with_signs(s, 1.0, s->w, rest);
         size = sqrt(dot(rest, rest, n));
     }
     *converged = size <= tolerance * scale;
@@ -155,14 +166,14 @@ static double gmres(Newton *s, const double *signs, const double *b, double tole
 }
 
 /* Sign of each paired diagonal block. */
-static void block_signs(Newton *s, double *signs, double *x, double *y) {
-    for (int64_t i = 0; i < s->size; i++) signs[i] = 1.0;
+static void block_signs(Newton *s, double *x, double *y) {
+    for (int64_t k = 0; k < s->blocks; k++) s->signs[k] = 1.0;
     for (int64_t k = 0; k < s->blocks; k++) {
         double sum = 0.0;
         for (int64_t i = 0; i < s->size; i++) x[i] = i >= s->offsets[k] && i < s->offsets[k + 1];
-        apply(s, x, signs, y);
+        apply(s, x, y);
         for (int64_t i = s->offsets[k]; i < s->offsets[k + 1]; i++) sum += y[i];
-        if (sum < 0) for (int64_t i = s->offsets[k]; i < s->offsets[k + 1]; i++) signs[i] = -1.0;
+        if (sum < 0) s->signs[k] = -1.0;
     }
 }
 
@@ -179,8 +190,7 @@ static double certifying(const Newton *s, double residual) {
 /* Iterate from the point in u, where the last point is left; best has room for iterations + 2 numbers. */
 int newton(Newton *s, double *best) {
     const int64_t n = s->size;
-    double *signs = s->work + (s->restart + 1) * (s->restart + 4);
-    double *x = signs + n, *rest = x + n, *b = rest + n, *old = b + n, forcing = s->forcing;
+    double *x = s->work + 4 * (s->restart + 1), *rest = x + n, forcing = s->forcing;
     int64_t count = 1;
     s->residual = evaluate(s);
     best[0] = INFINITY;
@@ -191,10 +201,9 @@ int newton(Newton *s, double *best) {
         if (count + 1 > s->patience && best[count] > 0.9 * best[count + 1 - s->patience]) return NO_CONVERGENCE;
         const double size = s->residual;
         linear(s->n, s->p);
-        if (!k) block_signs(s, signs, x, rest);
-        for (int64_t i = 0; i < n; i++) b[i] = -signs[i] * s->f[i];
+        if (!k) block_signs(s, x, rest);
         int converged;
-        const double reached = gmres(s, signs, b, forcing, x, rest, &converged);
+        const double reached = gmres(s, -1.0, s->f, forcing, x, rest, &converged);
         s->unsolved += !converged;
         s->step = largest(x, n);
         if (!(s->step < s->endless)) return SINGULAR;
@@ -203,6 +212,7 @@ int newton(Newton *s, double *best) {
         const double limit = s->growth * (size > s->residual_bound ? size : s->residual_bound);
         int64_t h = 0;
         if (!(length < 1.0)) length = 1.0;
+        double *old = rest;  /* of which the linear solve has no more need */
         memcpy(old, s->u, n * sizeof(double));
         for (; h < s->halvings; h++, length /= 2) {
             for (int64_t i = 0; i < n; i++) s->u[i] = old[i] + length * x[i];

@@ -172,6 +172,11 @@ class Problem:
         return self.core.residual(u)
 
     @cached_property
+    def start_gap(self) -> float:
+        """The largest residual at the start values; not finite if one is not."""
+        return float(np.abs(self.start_residual).max(initial=0.0))
+
+    @property
     def start_residual(self) -> Array:
         """Residuals at the start values; the memory in which they are evaluated is not kept."""
         with np.errstate(all="ignore"):
@@ -220,6 +225,8 @@ class Problem:
         values = {**self.bound.values, **self.bound.unshocked}
         before = Problem(self.system, replace(self.bound, values=values), checked=True, backend=self.backend)
         unknown = values.keys() - self.bound.unshocked.keys()
+        if np.array_equal(before.start, self.start):
+            before.start = self.start  # one array
         if not unknown or not self.system.model.is_hat:
             return before
         # A level that a closure fixes has the baseline value that its definition gives.
