@@ -188,15 +188,20 @@ def test_newton_in_c_is_its_twin(options, monkeypatch):
 
 
 def test_no_memory_for_a_wider_basis_is_a_memory_error(monkeypatch):
-    def none(basis, rows):
-        raise MemoryError(f"no room for {rows} vectors")
+    compiled = sys.modules["framework.solve.compiled"]
+    widen = compiled._widen
 
-    monkeypatch.setattr(sys.modules["framework.solve.compiled"], "_ROOM", 2)
-    monkeypatch.setattr(sys.modules["framework.solve.compiled"], "_widen", none)
+    def none(basis, columns, rows):
+        if rows > 2:
+            raise MemoryError(f"no room for {rows} vectors")
+        widen(basis, columns, rows)
+
+    monkeypatch.setattr(compiled, "_ROOM", 2)
+    monkeypatch.setattr(compiled, "_widen", none)
     problem = compile_model(hat(armington())).bind(
         armington_baseline(table()), {"trade_cost": 1.5}, backend="c"
     )
-    with pytest.raises(MemoryError, match="no room for 3 vectors"):
+    with pytest.raises(MemoryError, match="no room for 4 vectors"):
         iterate(problem, problem.start, Options())
 
 

@@ -109,6 +109,12 @@ def _triangle(size: int) -> int:
     return size * (size + 1) // 2
 
 
+def _widen(basis: Array, columns: Array, rows: int) -> None:
+    """Make room for more vectors without holding those that are there twice."""
+    basis.resize((rows, basis.shape[1]), refcheck=False)
+    columns.resize(_triangle(rows), refcheck=False)
+
+
 def newton_in_c(core: CCore, offsets: Array, start: Array, **settings: float) -> Outcome:
     """Iterate from a point.
 
@@ -138,9 +144,8 @@ def newton_in_c(core: CCore, offsets: Array, start: Array, **settings: float) ->
     )
     failed: list[MemoryError] = []
 
-    def hold(rows: int) -> None:  # what is there is kept, and never held twice
-        basis.resize((rows, size), refcheck=False)
-        columns.resize(_triangle(rows), refcheck=False)
+    def hold(rows: int) -> None:
+        _widen(basis, columns, rows)
         state.basis, state.columns, state.room = basis.ctypes.data, columns.ctypes.data, rows
 
     def widen() -> None:

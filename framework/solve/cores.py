@@ -124,7 +124,7 @@ def tape_of(
         kind, symbol = name  # type: ignore[misc]
         if kind == "data":
             tape.set(name, problem.bound.values[symbol])
-    tape.prepare()
+    tape.run(tape.steps[Time.PRELUDE])
     return tape
 
 
