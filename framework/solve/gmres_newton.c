@@ -64,6 +64,18 @@ static void take_out(const double *restrict rows, int64_t k, int64_t n, double *
     }
 }
 
+/* y += the rows with their coefficients. */
+static void add_rows(const double *restrict rows, int64_t k, int64_t n, const double *restrict c, double *restrict y) {
+    int64_t j = 0;
+    for (; j + 4 <= k; j += 4, rows += 4 * n) {
+        const double a = c[j], b = c[j + 1], d = c[j + 2], e = c[j + 3];
+        #pragma omp simd
+        for (int64_t i = 0; i < n; i++)
+            y[i] += (a * rows[i] + b * rows[n + i]) + (d * rows[2 * n + i] + e * rows[3 * n + i]);
+    }
+    for (; j < k; j++, rows += n) add(y, c[j], rows, n);
+}
+
 /* Largest entry; infinite where an entry is not finite. */
 static double largest(const double *x, int64_t n) {
     double m = 0.0, bad = 0.0;
@@ -132,13 +144,14 @@ static double cycle(Newton *s, const double *b, double size, double target, doub
         used = ++k;
         left = fabs(right[k]);
         if (left <= target || length <= s->tiny * whole) break;
-        if (k < most) for (int64_t i = 0; i < n; i++) w[i] /= length;
+        const double unit = 1.0 / length;
+        for (int64_t i = 0; i < n; i++) w[i] *= unit;
     }
     for (int64_t i = used - 1; i >= 0; i--) {
         for (int64_t j = i + 1; j < used; j++) right[i] -= h[j * (j + 1) / 2 + i] * right[j];
         right[i] /= h[i * (i + 1) / 2 + i];
     }
-    for (int64_t j = 0; j < used; j++) add(x, right[j], basis + j * n, n);
+    add_rows(basis, used, n, right, x);
     return left;
 }
 

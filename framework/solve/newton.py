@@ -30,7 +30,8 @@ _GROWTH = 1e3
 _ACCURATE = 1e-6  # relative tolerance of the linear solve whose step certifies a point,
 _LEFT = 1e-14  # unless it leaves less of the residual than this
 _HALVINGS = 40
-_LU = "newton, dense LU"
+_TIGHTLY, _SHORTLY, _LU = "newton, tight GMRES", "newton, short steps", "newton, dense LU"
+_FROM_START = (_TIGHTLY, _SHORTLY, _LU)
 _TIGHT = 1e-10
 _SHORTEST = 1 / 256  # of the shock, in a homotopy
 _PATIENCE = 20  # iterations in which the smallest residual so far must fall by a tenth
@@ -93,6 +94,8 @@ def newton(problem: Problem) -> Trace:
     for rung, attempt in _ladder(problem):
         if rung == _LU and not spent.unsolved:
             continue  # GMRES gave the directions that LU would give
+        if rung in _FROM_START and spent.status is Status.BAD_START:
+            continue  # the shock is too large for a step from the baseline
         trace = attempt()
         trace.add_work(spent)
         trace.rung = rung
@@ -104,30 +107,16 @@ def newton(problem: Problem) -> Trace:
 
 def _ladder(problem: Problem) -> Iterator[tuple[str, Callable[[], Trace]]]:
     start = problem.start
-    if not np.isfinite(
-        _quiet_residual(problem)
-    ).all():  # a shock may be too large for one step from the baseline
-        yield "newton", lambda: Trace(start, Status.BAD_START)
-    else:
-        yield from _attempts(problem, start)
+    yield "newton", lambda: iterate(problem, start, Options())
+    yield _TIGHTLY, lambda: iterate(problem, start, Options(forcing=_TIGHT))
+    yield _SHORTLY, lambda: iterate(problem, start, Options(150, _TIGHT, 0.3))
+    if problem.size <= DENSE:
+        yield _LU, lambda: iterate(problem, start, Options(150, longest=1.0, dense=True))
     if problem.system.model.is_hat and problem.shocked():
         from framework.solve.continuation import around_folds  # it iterates with this module
 
         yield "homotopy", lambda: homotopy(problem)
         yield "pseudo-arclength continuation", lambda: around_folds(problem)
-
-
-def _quiet_residual(problem: Problem) -> Array:
-    with np.errstate(all="ignore"):
-        return problem.residual(problem.start)
-
-
-def _attempts(problem: Problem, start: Array) -> Iterator[tuple[str, Callable[[], Trace]]]:
-    yield "newton", lambda: iterate(problem, start, Options())
-    yield "newton, tight GMRES", lambda: iterate(problem, start, Options(forcing=_TIGHT))
-    yield "newton, short steps", lambda: iterate(problem, start, Options(150, _TIGHT, 0.3))
-    if problem.size <= DENSE:
-        yield _LU, lambda: iterate(problem, start, Options(150, longest=1.0, dense=True))
 
 
 def homotopy(problem: Problem) -> Trace:
