@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from copy import copy
 from itertools import count
 from math import isfinite
 
@@ -39,6 +41,7 @@ _UNARY = {
     "abs": "fabs({0})",
     "sign": "({0} > 0.0 ? 1.0 : {0} < 0.0 ? -1.0 : {0})",
 }
+ROWS = 4  # of an array with three axes that are summed up at a time: one alone is too short for what it costs
 LANES = 4  # doubles of a vector: rows of the arena are padded with zeros to whole ones
 STAGES = {
     Stage.PRELUDE: "prelude",
@@ -229,18 +232,42 @@ class _Writer:
         return f"{self.name}(n, {', '.join(f'p[{slots[v]}]' for v in self.arrays)})"
 
     def _text(self, level: int) -> str:
-        pad = "    " * (level + 1)
+        """Statements of a level and of the loop in it."""
+        pad, depth = "    " * (level + 1), len(self.loops)
         text = "".join(f"{pad}{line}\n" for line in self.before[level])
-        if level < len(self.loops):
-            loop, inner = self.loops[level], level + 1 == len(self.loops)
-            index, end = self._index(loop), self._size(loop[0])
-            if inner:
-                end = self._vectors(loop[0]) if self._whole else end
+        if level < depth:
+            index, end = self._index(self.loops[level]), self._size(self.loops[level][0])
+            if level == depth - 1:
+                end = self._vectors(self.loops[level][0]) if self._whole else end
                 text += f"{pad}#pragma omp simd"
                 text += f" reduction(+:{','.join(self.sums)})\n" if self.sums else "\n"
-            text += f"{pad}for (int64_t {index} = 0; {index} < {end}; {index}++) {{\n"
-            text += self._text(level + 1) + f"{pad}}}\n"
+            first = f"int64_t {index} = 0"
+            if level == depth - 2 and self._whole and depth > 2:
+                several = self._several(index)._text(level + 1)
+                text += f"{pad}{first};\n{pad}for (; {index} + {ROWS - 1} < {end}; {index} += {ROWS}) {{\n{several}{pad}}}\n"
+                first = ""
+            text += f"{pad}for ({first}; {index} < {end}; {index}++) {{\n{self._text(level + 1)}{pad}}}\n"
         return text + "".join(f"{pad}{line}\n" for line in self.after[level])
+
+    def _several(self, index: str) -> _Writer:
+        """The statements of the last two levels for several rows, what is declared for a row once for each."""
+        out, last = copy(self), len(self.loops)
+        own = set(re.findall(r"double (\w+) =", "\n".join([*self.before[last - 1], *self.before[last]])))
+
+        def of_rows(lines: list[str]) -> list[str]:
+            return [_renamed(line, index, k, own) for k in range(ROWS) for line in lines]
+
+        out.before, out.after = (
+            [*at[:-2], of_rows(at[-2]), of_rows(at[-1])] for at in (self.before, self.after)
+        )
+        out.sums = list(dict.fromkeys(of_rows(self.sums)))
+        return out
+
+
+def _renamed(line: str, index: str, row: int, own: set[str]) -> str:
+    """A statement for another row, with names of its own for what is declared there."""
+    line = re.sub(rf"\b{index}\b", f"({index} + {row})" if row else index, line)
+    return re.sub(r"\b[ts]\d+\b", lambda m: f"{m[0]}_{row}" if m[0] in own else m[0], line)
 
 
 def _in_whole_vectors(nest: Nest) -> bool:
