@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 import xarray as xr
@@ -298,24 +299,28 @@ class _Batch:
         if factors is None:
             return np.zeros(count, dtype=bool)
         residuals = [g.residual for g in system.groups]
-        sides = [side for _, *both in system.identities for side in both]
-        zero = outcomes.may_be_created(self.problem) if system.model.is_hat else []
-        gaps = [node for _, node, _ in zero] + ([] if system.walras is None else [system.walras])
-        bounds = [rounding for *_, rounding in zero] + [WALRAS_BOUND]
-        later = [*system.outcomes.values(), *sides, *gaps]
+        _, lefts, rights = zip(*system.identities, strict=True) if system.identities else ((), (), ())
+        zero = system.created if system.model.is_hat else []
+        totals, created = [total for _, total, _ in zero], [node for *_, node in zero]
+        walras = [] if system.walras is None else [system.walras]
+        later = [*system.outcomes.values(), *lefts, *rights, *totals, *created, *walras]
         with np.errstate(all="ignore"):
             evaluated = _Evaluated(self.problem, residuals, self.draws.after, count, later)
             good = self._chord(evaluated, start, factors)
-            values = evaluated.rest()
-            variables = dict(zip(system.outcomes, values, strict=False))
-            values = values[len(variables) :]
+            values = iter(evaluated.rest())
+
+            def of(nodes: Sequence[Node]) -> list[Array]:
+                return list(islice(values, len(nodes)))
+
+            variables = dict(zip(system.outcomes, of([*system.outcomes.values()]), strict=True))
             for symbol, value in variables.items():
                 good &= _within(system.model.symbols[symbol], value)
-            for left, right in zip(values[: len(sides) : 2], values[1 : len(sides) : 2], strict=True):
-                size = _rows(np.abs(left)).max(axis=1, initial=0.0)
-                good &= _rows(np.abs(left - right)).max(axis=1, initial=0.0) <= IDENTITY_BOUND * size
-            for gap, bound in zip(values[len(sides) :], bounds, strict=False):
-                good &= _rows(np.abs(gap)).max(axis=1, initial=0.0) <= bound
+            for left, right in zip(of(lefts), of(rights), strict=True):
+                good &= _largest(left - right) <= IDENTITY_BOUND * _largest(left)
+            for total, value in zip(of(totals), of(created), strict=True):
+                good &= _largest(value) <= outcomes.rounding(_largest(total))
+            for gap in of(walras):
+                good &= _largest(gap) <= WALRAS_BOUND
         for decl in shown:
             found[decl.symbol][good] = variables[decl.symbol][good]
         return good
@@ -381,6 +386,11 @@ def _secant(step: Array, last: Array, last_move: Array) -> Array:
 
 def _rows(value: Array) -> Array:
     return value.reshape(len(value), -1)
+
+
+def _largest(value: Array) -> Array:
+    """The largest absolute value of each draw."""
+    return _rows(np.abs(value)).max(axis=1, initial=0.0)
 
 
 def _within(decl: Declaration, value: Array) -> Array:

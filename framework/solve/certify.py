@@ -149,7 +149,7 @@ def certify(
             certificate.add(f"theorem '{name}'", _finite(gap), IDENTITY_BOUND)
         check_sides(problem, sides(problem, trace.point), certificate)
         for what, size in outcomes.created(problem, trace.point) if model.is_hat else ():
-            certificate.add(f"{what}{CREATED}", size, 0.0, False)
+            certificate.add(f"{what}{CREATED}", _finite(size), 0.0, False)
         values = outcomes.variables(problem, trace.point)
         _check_bounds(problem, values, certificate)
     found = outcomes.label(problem, {**values, **outcomes.given(problem)})

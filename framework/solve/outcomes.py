@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from framework.solve.problem import Problem
 
 Array = np.ndarray
-CREATED = 1e-9  # of the largest baseline cell: what rounding leaves
+_ROUNDING = 1e-9  # of the largest baseline cell: what it leaves
 
 
 def variables(problem: Problem, u: Array, symbols: Iterable[str] | None = None) -> dict[str, Array]:
@@ -68,27 +68,25 @@ def _definition(problem: Problem, symbol: str) -> Equation:
     return found[0]
 
 
-def may_be_created(problem: Problem) -> list[tuple[Equation, Node, float]]:
-    """Equations with a zero baseline somewhere, what they give there, and how much of that is rounding."""
-    found = problem.system.created
-    totals = problem.tape_at(None, [total for _, total, _ in found])
-    sizes = [np.abs(totals[total]) for _, total, _ in found]
-    return [
-        (eq, node, CREATED * max(float(size.max()), 1.0))
-        for (eq, _, node), size in zip(found, sizes, strict=True)
-        if (size == 0).any()
-    ]
+def rounding(baseline: Array) -> Array:
+    """What rounding may leave of a quantity where its baseline is zero, given its largest baseline cell."""
+    return _ROUNDING * np.maximum(baseline, 1.0)
 
 
 def created(problem: Problem, u: Array) -> list[tuple[str, float]]:
     """What is zero at the baseline and not at `u`, so that it has no ratio new over base, in words; and how much it is."""
-    found = may_be_created(problem)
+    found = problem.system.created
+    totals = problem.tape_at(None, [total for _, total, _ in found])
+    sizes = [np.abs(totals[total]) for _, total, _ in found]
+    found = [
+        (eq, node, size.max()) for (eq, _, node), size in zip(found, sizes, strict=True) if (size == 0).any()
+    ]
     tape = problem.tape_at(u, [node for _, node, _ in found])
     out = []
-    for eq, node, rounding in found:
+    for eq, node, largest in found:
         value = np.broadcast_to(tape[node], [problem.sizes[root_of(i)] for i in eq.indices])
         cell = np.unravel_index(int(np.argmax(np.abs(value))), value.shape)
-        if abs(value[cell]) > rounding:
+        if not abs(value[cell]) <= rounding(largest):
             labels = [str(problem.bound.labels[root_of(i)][k]) for i, k in zip(eq.indices, cell, strict=True)]
             what = problem.system.model.symbols[symbol_name(eq.lhs)].key if eq.defines else eq.name
             out.append((f"'{what}'{' at ' if labels else ''}{', '.join(labels)}", float(value[cell])))
