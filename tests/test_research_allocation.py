@@ -197,6 +197,17 @@ def test_without_the_matrix_the_verdict_is_the_same(technology, phi, monkeypatch
     assert found == pytest.approx(exact, rel=1e-3) if exact < 1 else 1 < found <= 1.001 * exact
 
 
+@pytest.mark.parametrize("rank", [397, 399, 400])
+def test_what_does_not_respond_is_found_without_the_matrix(rank):
+    """Responses of 400 cells, in a random basis or cell by cell, some to nothing at all."""
+    rng = np.random.default_rng(rank)
+    values = np.where(np.arange(400) < rank, rng.uniform(1.0, 1.3, 400), 0.0)
+    basis = np.linalg.qr(rng.standard_normal((400, 400)))[0]
+    for matrix in (np.diag(values), basis @ np.diag(values) @ basis.T):
+        root, _ = stability._without_matrix(lambda v, m=matrix: m @ v, 400)
+        assert root == (np.inf if rank < 400 else pytest.approx(1 - 1 / values.max(), rel=1e-3))
+
+
 def test_responses_that_cannot_be_found_are_no_stability(monkeypatch):
     def stagnates(*_):
         raise SolveError("a linear solve at the solution reached a relative residual of 0.1 only")

@@ -19,6 +19,7 @@ from scipy.sparse.linalg import ArpackError, LinearOperator, eigs
 
 from framework.errors import SolveError
 from framework.solve.implicit import Linearised
+from framework.solve.krylov import gmres
 from framework.solve.outcomes import variables
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ Array = np.ndarray
 STABLE = 1.0  # bound of the largest eigenvalue
 _DENSE = 300  # cells up to which all eigenvalues are found
 _ACCURACY = 1e-4
-_NOTHING = 1e-13  # of the largest response
+_NOTHING = 1e-13  # of the largest response, or of one that is as large as what calls it forth
+_REACHED = 1e-6  # accuracy of a random right side, and the least response to what reaches it
 CHECK = "largest eigenvalue of best responses"
 
 
@@ -94,8 +96,13 @@ def _without_matrix(response: Callable[[Array], Array], size: int) -> tuple[floa
     operator = LinearOperator((size, size), matvec=response, dtype=float)
     values, vectors = eigs(operator, k=1, which="SR", v0=np.ones(size), tol=_ACCURACY)
     if values[0].real > 0:
+        # A random right side is out of reach where something does not respond; ARPACK starts in the range and may miss it.
+        wanted = np.random.default_rng(0).standard_normal(size)
+        found = gmres(response, wanted, _REACHED)
+        if not (found.converged and linalg.norm(found.x) * _REACHED < linalg.norm(wanted)):
+            return np.inf, vectors[:, 0]
         values, vectors = eigs(operator, k=1, which="LR", v0=np.ones(size), tol=_ACCURACY)
-    if values[0] == 0:
+    if abs(values[0]) <= _NOTHING:
         return np.inf, vectors[:, 0]
     return float((1 - 1 / values[0]).real), vectors[:, 0]
 
