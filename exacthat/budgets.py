@@ -12,6 +12,7 @@ from framework.errors import DataError, ExacthatError, SolveError
 from framework.solution import Status
 from framework.solve.accounting import about_budgets, missing_income, small_wedges, wedges
 from framework.solve.certify import certify
+from framework.solve.failure import CREATED
 from framework.solve.newton import newton
 from framework.tables import data_needed
 
@@ -73,13 +74,14 @@ def check_budgets(system: System, data: xr.Dataset) -> str:
     if trace.status is not Status.SOLVED:
         return f"not tested, since there is no equilibrium with {', '.join(on)} raised by a few percent: {trace.status}"
     wrong = [c for c in certify(problem, trace, step_is_newton=True)[0].checks if not c.passed]
-    for check in wrong:
-        if about_budgets(problem, check.name):
-            raise SolveError(
-                f"model '{system.model.name}': the budgets do not add up where {', '.join(on)} "
-                f"{'is' if len(on) == 1 else 'are'} raised by a few percent ({check.name} is {check.value:.3g}); "
-                f"{missing_income(problem)}"
-            )
+    for check in (c for c in wrong if about_budgets(problem, c.name)):
+        if created := [c.name.removesuffix(CREATED) for c in wrong if c.name.endswith(CREATED)]:
+            return f"not tested: {created[0]} is zero at the baseline and has no ratio new over base; declare it with level=True"
+        raise SolveError(
+            f"model '{system.model.name}': the budgets do not add up where {', '.join(on)} "
+            f"{'is' if len(on) == 1 else 'are'} raised by a few percent ({check.name} is {check.value:.3g}); "
+            f"{missing_income(problem)}"
+        )
     return f"add up with {', '.join(on)} raised by a few percent" + (f"; {_off(off)}" if off else "")
 
 
