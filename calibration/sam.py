@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from calibration.labels import DATA
+from calibration.labels import DATA, require_same
 from framework.errors import DataError, did_you_mean
 
 TEXTBOOK = DATA / "sam_hosoe_gasawa_hashimoto_2010.csv"
@@ -125,7 +125,7 @@ def check_sam(sam: xr.DataArray) -> tuple[list[str], list[str]]:
     Parameters
     ----------
     sam : xarray.DataArray
-        Payments, dims (receiver, payer), with the same labels.
+        Payments, dims (receiver, payer), with the same labels in whatever order.
 
     Returns
     -------
@@ -138,12 +138,11 @@ def check_sam(sam: xr.DataArray) -> tuple[list[str], list[str]]:
         An account is missing or does not balance, a flow has no place in the model or the wrong sign, or a total by
         which the model divides is not positive; the message names the account.
     """
+    require_same(sam.payer.values, sam.receiver.values, "dim 'payer' of the SAM", "dim 'receiver'")
+    sam = sam.sel(payer=sam.receiver.values).transpose("receiver", "payer")
     accounts = [str(a) for a in sam.receiver.values]
-    sums = [
-        [a for a in accounts if _is_total(sam.values, list(map(str, sam[dim].values)).index(a), axis)]
-        for axis, dim in enumerate(("receiver", "payer"))
-    ]
-    _refuse_totals("SAM", *sums)
+    rows, columns = ([a for k, a in enumerate(accounts) if _is_total(sam.values, k, axis)] for axis in (0, 1))
+    _refuse_totals("SAM", rows, columns)
     for name, meaning in INSTITUTIONS.items():
         if name not in accounts:
             others = [a for a in accounts if a not in INSTITUTIONS]

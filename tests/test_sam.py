@@ -26,11 +26,21 @@ def changed(**cells: float) -> pd.DataFrame:
     return sam
 
 
+def test_rows_and_columns_are_the_same_accounts():
+    sam = labelled(textbook())
+    with pytest.raises(
+        DataError, match="dim 'payer' of the SAM lacks the label 'BRD' of dim 'receiver'; add it"
+    ):
+        calibration.check_sam(sam.isel(payer=slice(1, None)))
+
+
 def test_goods_and_factors_are_taken_from_the_labels():
     sam, goods, factors = random_sam(0, goods=4, factors=2)
     assert calibration.check_sam(labelled(sam)) == (goods, factors)
     turned = labelled(sam).isel(receiver=slice(None, None, -1), payer=slice(None, None, -1))
     assert calibration.check_sam(turned) == (goods[::-1], factors[::-1])
+    mixed = labelled(sam).isel(payer=slice(None, None, -1)).transpose("payer", "receiver")
+    assert calibration.check_sam(mixed) == (goods, factors), "payers in another order than receivers"
     base = calibration.standard_cge_baseline(turned)
     xr.testing.assert_allclose(
         base.reindex(good=goods, factor=factors, using_good=goods),
