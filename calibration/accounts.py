@@ -11,7 +11,7 @@ from scipy.sparse.linalg import LinearOperator, gmres
 from calibration.consistency import check_baseline
 from calibration.io_table import as_region
 from calibration.labels import align
-from calibration.report import where
+from calibration.report import first
 from framework.errors import DataError
 
 Array = np.ndarray
@@ -150,7 +150,7 @@ def baseline_from_flows(
     data = _complete(_with_flows(data, flows), ("flows", "value_added_share", "input_share"))
     if (data.flows < 0).any():
         raise DataError(
-            f"'flows' is negative at {_first(data.flows < 0)}; every value must be zero or positive"
+            f"'flows' is negative at {first(data.flows < 0)}; every value must be zero or positive"
         )
     _refuse_own_tariffs(data.tariff)
     spent = as_region((data.flows * (1 + data.tariff)).sum("exporter"), "importer").transpose(*_CELL)
@@ -175,7 +175,7 @@ def baseline_from_flows(
     if negative.any() and negative_final != "clip":
         worst = float(final.where(negative, 0.0).min())
         raise DataError(
-            f"final use is negative in {int(negative.sum())} cells, {worst:.6g} at {_first(final == worst)}: producers use more "
+            f"final use is negative in {int(negative.sum())} cells, {worst:.6g} at {first(final == worst)}: producers use more "
             "of it than the region buys. Correct 'flows' or 'input_share', or set these final shares to zero with "
             'negative_final="clip"'
         )
@@ -240,7 +240,7 @@ def _complete(data: xr.Dataset, needed: tuple[str, ...]) -> xr.Dataset:
     for key in (*needed, "tariff"):
         bad = data[key].copy(data=~np.isfinite(data[key].values))
         if bad.any():
-            raise DataError(f"'{key}' is not a finite number at {_first(bad)}; fill the cell")
+            raise DataError(f"'{key}' is not a finite number at {first(bad)}; fill the cell")
     return data
 
 
@@ -248,11 +248,6 @@ def _refuse_own_tariffs(tariff: xr.DataArray) -> None:
     own = (tariff.importer == tariff.exporter) & (tariff != 0)
     if own.any():
         raise DataError(
-            f"'tariff' is not zero within a region, at {_first(own.transpose(*tariff.dims))}; set it to zero there, and see "
+            f"'tariff' is not zero within a region, at {first(own.transpose(*tariff.dims))}; set it to zero there, and see "
             "that importer and exporter have not changed places"
         )
-
-
-def _first(bad: xr.DataArray) -> str:
-    position = tuple(np.argwhere(bad.values)[0])
-    return where({str(d): str(bad[d].values[k]) for d, k in zip(bad.dims, position, strict=True)})

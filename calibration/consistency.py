@@ -7,7 +7,7 @@ import xarray as xr
 
 from calibration.io_table import as_region
 from calibration.labels import ALIASES, align
-from calibration.report import Report, label_at, named, where
+from calibration.report import Report, first, named
 from framework.errors import DataError
 
 TOLERANCE = 1e-9
@@ -114,11 +114,11 @@ def _rescale(shares: xr.DataArray, used: xr.DataArray, tolerance: float, total: 
     empty, idle = off & used & (abs(shares) <= tolerance), off & ~used
     fixes = [rescale] if bool((off & ~empty & ~idle).any()) or not bool(off.any()) else []
     if empty.any():
-        at = where(label_at(empty, tuple(np.argwhere(empty.values)[0])))
-        fixes.append(f"where the shares sum to zero ({at}) give them, or set '{total}' to zero there")
+        fixes.append(
+            f"where the shares sum to zero ({first(empty)}) give them, or set '{total}' to zero there"
+        )
     if idle.any():
-        at = where(label_at(idle, tuple(np.argwhere(idle.values)[0])))
-        fixes.append(f"where '{total}' is zero ({at}) set the shares to zero, or give '{total}'")
+        fixes.append(f"where '{total}' is zero ({first(idle)}) set the shares to zero, or give '{total}'")
     return "; ".join(fixes)
 
 

@@ -10,6 +10,8 @@ import xarray as xr
 
 from calibration.baseline import caliendo_parro_baseline
 from calibration.parameters import Parameters, default_parameters
+from calibration.report import first
+from framework.errors import DataError
 
 FIRMS = {
     "scale_effect": "1 with free entry under monopolistic competition, 0 under perfect competition (delta)",
@@ -56,6 +58,11 @@ def melitz_pareto_baseline(
     xr.Dataset
         With ``scale_effect``, ``selection_effect`` (sector); ``value_added_share`` and ``input_share`` are shares of ``B``, and
         ``deficit`` (region) covers goods and market access together.
+
+    Raises
+    ------
+    DataError
+        The labour share of a bundle would be negative.
     """
     parameters = default_parameters() if parameters is None else parameters
     base = _with_firms(
@@ -68,6 +75,7 @@ def melitz_pareto_baseline(
     per_bundle = (base.gross_output / bundles.where(bundles != 0, 1.0)).transpose("region", "sector")
     inputs = base.input_share * per_bundle
     labour = (1 - inputs.sum("input_sector")).where(bundles != 0, 0.0)
+    _require_labour(labour.transpose("region", "sector"))
     found = {
         "input_share": inputs.transpose("region", "input_sector", "sector"),
         "value_added_share": labour.transpose("region", "sector"),
@@ -79,6 +87,14 @@ def melitz_pareto_baseline(
         "deficit": "deficit of goods and market access (D)",
     }
     return base.assign({k: v.assign_attrs(base[k].attrs | {"long_name": about[k]}) for k, v in found.items()})
+
+
+def _require_labour(labour: xr.DataArray) -> None:
+    if (labour < 0).any():
+        raise DataError(
+            f"inputs cost more than bundles at {first(labour < 0)}: with these parameters firms there pay more for access to markets abroad "
+            "than value added holds; lower 'selection_effect' or 'scale_effect', or aggregate sectors"
+        )
 
 
 def _with_firms(base: xr.Dataset, parameters: Parameters, name: str) -> xr.Dataset:

@@ -28,6 +28,11 @@ def label_at(array: xr.DataArray, position: tuple[SupportsIndex, ...]) -> dict[s
     return {str(d): str(array[d].values[i]) for d, i in zip(array.dims, position, strict=True)}
 
 
+def first(bad: xr.DataArray) -> str:
+    """Write the label of the first cell of a boolean array that is true."""
+    return where(label_at(bad, tuple(np.argwhere(bad.values)[0])))
+
+
 def largest(array: xr.DataArray) -> tuple[float, dict[str, str]]:
     """Return the value of largest magnitude and its label; NaN counts as larger than any number."""
     magnitude = np.where(np.isnan(array.values), np.inf, np.abs(array.values))
@@ -73,7 +78,7 @@ class Report:
         if not hits:
             self.findings.append(Finding(check, True, 0))
             return
-        shown = where(label_at(bad, tuple(np.argwhere(bad.values)[0])))
+        shown = first(bad)
         if values is not None:
             position = np.unravel_index(int(np.argmax(np.where(bad, np.abs(values), -1.0))), bad.shape)
             shown = f"{where(label_at(bad, position))} ({values.values[position]:.6g})"

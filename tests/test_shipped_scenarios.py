@@ -100,6 +100,13 @@ def test_access_to_markets_leaves_inputs_and_the_world_budget_as_they_are():
     assert none.drop_vars("selection_effect").equals(krugman_baseline(table))
 
 
+def test_access_to_markets_that_leaves_nothing_to_labour_is_refused():
+    parameters = default_parameters().override({"selection_effect": 100.0})
+    match = "inputs cost more than bundles at region 'CHN', sector 'Furniture and miscellaneous manufacturing': .* lower 'selection_effect'"
+    with pytest.raises(DataError, match=match):
+        melitz_pareto_baseline(load_table("wiod2009-5x14"), parameters)
+
+
 @pytest.mark.parametrize(
     ("setting", "said"),
     [
