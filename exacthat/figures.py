@@ -110,8 +110,8 @@ def draw(results: xr.Dataset) -> list[Plot]:
                 plots.append(_regional_plot(results, key, str(scenario)))
     if results.attrs.get("data") != "synthetic":
         return plots
-    what = "The parameters are estimated on synthetic data."
-    what = "The data are synthetic." if results.attrs.get("data_synthetic") == "yes" else what
+    made_up = results.attrs.get("data_synthetic") == "yes"
+    what = "The data are synthetic." if made_up else "The parameters are estimated on synthetic data."
     return [_marked_synthetic(p, what) for p in plots]
 
 

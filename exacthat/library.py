@@ -280,9 +280,7 @@ def _from_sam(study: Study, model: Model, source: str | None) -> Baseline:
         raise DataError(
             f"'{source}' is no social accounting matrix, from which '{study.model}' is calibrated; give a .csv file."
         )
-    for key in ("inventories", "estimates"):
-        if getattr(study, key) != Study.model_fields[key].default:
-            raise ScenarioError(f"a social accounting matrix takes no {key}; leave the key out.")
+    _refuse_keys_of_tables(study, "a social accounting matrix takes")
     for key in study.parameters:
         if key not in calibration.SAM_ELASTICITIES:
             raise ScenarioError(
@@ -296,18 +294,22 @@ def _from_sam(study: Study, model: Model, source: str | None) -> Baseline:
 
 def _illustrated(study: Study, model: Model) -> Baseline:
     """Return the illustrative numbers of a model."""
-    for key in ("inventories", "estimates"):
-        if getattr(study, key) != Study.model_fields[key].default:
-            raise ScenarioError(
-                f"the illustrative numbers of '{study.model}' take no {key}; leave the key out."
-            )
+    _refuse_keys_of_tables(study, f"the illustrative numbers of '{study.model}' take")
     data = _with_parameters(ILLUSTRATED[study.model](), study.parameters, model, study)
     return Baseline(data, calibration.illustration_parameters(data, set(study.parameters)))
 
 
+def _refuse_keys_of_tables(study: Study, takes: str) -> None:
+    for key in ("inventories", "estimates"):
+        if getattr(study, key) != Study.model_fields[key].default:
+            raise ScenarioError(f"{takes} no {key}; leave the key out.")
+
+
 def _with_parameters(data: xr.Dataset, settings: Mapping[str, Any], model: Model, study: Study) -> xr.Dataset:
     """Replace parameters of a data set by the settings of a study."""
-    chosen = [{group: name} for group, names in model.variants.items() for name in names if settings]
+    if not settings:
+        return data
+    chosen = [{group: name} for group, names in model.variants.items() for name in names]
     known = {d.key: d for choice in [{}, *chosen] for d in model.choose(**choice).of_kind(Kind.PARAMETER)}
     out = data.copy()
     for key, value in settings.items():

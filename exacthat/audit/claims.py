@@ -7,7 +7,7 @@ docs/rare_earths_model.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -81,9 +81,12 @@ def _percent(log: xr.DataArray) -> xr.DataArray:
 
 
 def _cells(
-    case: Case, margin: xr.DataArray, figure: xr.DataArray | None = None, **conditions: xr.DataArray
+    case: Case,
+    margin: xr.DataArray,
+    figure: xr.DataArray | None = None,
+    conditions: Mapping[str, xr.DataArray] | None = None,
 ) -> Cells:
-    """One cell for each region abroad and sector that uses rare earths."""
+    """One cell for each region abroad and sector that uses rare earths; conditions beside that on epsilon, in words."""
     figure = _percent(margin) if figure is None else figure
     at = {"region": case.abroad, "sector": case.using}
     used = (case.data["ree_share"].sel(at) > 0).transpose(*at).values
@@ -92,7 +95,7 @@ def _cells(
         return x.sel(at).transpose(*at).values[used]
 
     epsilon = chosen(case.data["ree_elasticity"].broadcast_like(margin))
-    met = _by_epsilon(epsilon) | {words: chosen(condition) for words, condition in conditions.items()}
+    met = _by_epsilon(epsilon) | {words: chosen(condition) for words, condition in (conditions or {}).items()}
     return Cells(chosen(margin), chosen(figure), met)
 
 
@@ -157,7 +160,7 @@ def _technology_lowers_cost(*, labour_varieties: bool) -> Callable[[Case], Cells
         if case.technology == EXOGENOUS or not case.without:
             return None
         effect = _against_others(case, _technology_effect(case, labour_varieties=labour_varieties))
-        found = _cells(case, -effect, _percent(effect), **{REVENUE_RISES: _relative_revenue(case) > 0})
+        found = _cells(case, -effect, _percent(effect), {REVENUE_RISES: _relative_revenue(case) > 0})
         # The statement is about where technology does shift towards rare earths.
         return found.where(_cells(case, _log(case.changes["innovation_bias"])).margin > UNMOVED)
 
@@ -187,7 +190,7 @@ def _technology_dominates(case: Case) -> Cells | None:
     cost, factor_cost = _relative_cost(case), _against_others(case, _factor_cost(case))
     conditions = {REVENUE_RISES: _relative_revenue(case) > 0, LARGE: factor_cost > np.log1p(1e-3)}
     raised = _factor_cost_effect(case).margin > NIL
-    return _cells(case, -cost, _percent(cost), **conditions).where(raised)
+    return _cells(case, -cost, _percent(cost), conditions).where(raised)
 
 
 def _against_rivals(case: Case) -> xr.DataArray:
@@ -208,7 +211,7 @@ def _revenue_follows(case: Case) -> Cells | None:
     least = xr.where(abs(cost) < abs(revenue), abs(cost), abs(revenue))
     agree = (cost < 0) == (revenue > 0)
     alike = (cost < 0) == (_against_others(case, _against_rivals(case)) < 0)
-    return _cells(case, xr.where(agree, least, -least), _percent(revenue), **{LIKE_RIVALS: alike})
+    return _cells(case, xr.where(agree, least, -least), _percent(revenue), {LIKE_RIVALS: alike})
 
 
 # ---- welfare and the price: sections 5.6 and 5.7 -------------------------------------------------------
