@@ -65,7 +65,8 @@ class Baseline:
         self._totals: list[tuple[sp.Expr, Factors, set[sp.Idx]]] = []
         self.relations: list[Relation] = []
         self._pending: list[object] = []  # totals and relations whose value is being sought: no circles
-        self._memo: dict[tuple, tuple[sp.Expr | None, int]] = {}
+        # What a product is, or the efforts that failed, by the totals that were being sought.
+        self._memo: dict[tuple, tuple[sp.Expr | None, dict[frozenset, int]]] = {}
         self._known: dict[sp.Basic, bool] = {}
         sides = [(e.lhs, e.rhs) for e in model.equations]
         for lhs, rhs in sides:
@@ -169,11 +170,17 @@ class Baseline:
         """Express a product of baseline levels in observed data; None if it is not recognised."""
         start = self.canonical(factors)
         key = (frozenset(start.items()), frozenset(self.context))
-        found, tried = self._memo.get(key, (None, 0))
-        if found is None and tried < effort:
+        found, failures = self._memo.setdefault(key, (None, {}))
+        sought = frozenset(self._pending)
+        # What fails while some totals are sought fails while more are: there is less to rewrite it with.
+        if found is None and not any(
+            pending <= sought and tried >= effort for pending, tried in failures.items()
+        ):
             found = self._search(start, effort)
-            if found is not None or not self._pending:  # a failure under a pending total is not final
-                self._memo[key] = found, effort
+            if found is not None:
+                self._memo[key] = found, {}
+            else:
+                failures[sought] = effort
         return None if found is None else coefficient * found
 
     def _search(self, start: Factors, effort: int) -> sp.Expr | None:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from rare_earths_economy import baseline, elements
 
+from exacthat.library import load_baseline
 from exacthat.report import sentences
 from exacthat.run import solve_study
-from exacthat.scenario import parse_study
+from exacthat.scenario import Study, parse_study
 from exacthat.summary import regimes
 from framework import SolveError, compile_model, hat, solve
 from models import rare_earths
@@ -107,3 +108,27 @@ export_quota = 0.6
 name = "generous"
 export_quota = 1.5
 """
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"technology": "free-entry", "production": "ces", "rare_earth_supply": "elastic",
+         "deficits": "proportional", "rare_earth_market": "armington"},
+        {"technology": "mobile-effort", "production": "cobb-douglas", "rare_earth_supply": "elastic",
+         "deficits": "fixed", "rare_earth_market": "homogeneous-tariffs"},
+    ],
+    ids=lambda others: others["technology"],
+)  # fmt: skip
+def test_a_quota_binds_or_not_beside_every_other_variant(others):
+    data = load_baseline(rare_earths(), Study.of_model("rare-earths")).data.assign(variety_productivity=0.1)
+    quota = compile_model(hat(rare_earths().choose(**others, policy="quota")))
+    given = compile_model(hat(rare_earths().choose(**others)).swap(export_tax="ree_export_ratio"))
+    binding, same = (
+        solve(quota.bind(data, {"export_quota": 0.6})),
+        solve(given.bind(data, {"ree_export_ratio": 0.6})),
+    )
+    for name in KEYS:
+        np.testing.assert_allclose(binding[name], same[name], rtol=1e-9)
+    assert float(binding["export_tax"]) > 1
+    assert float(solve(quota.bind(data, {"export_quota": 1.5}))["export_tax"]) == 0
