@@ -41,23 +41,41 @@ static void add(double *restrict y, double a, const double *restrict x, int64_t 
     for (int64_t i = 0; i < n; i++) y[i] += a * x[i];
 }
 
-/* Coefficients y of w on k orthonormal rows, which are taken out of w; four rows at a time, while they are near. */
+/* Coefficients of w on four rows. */
+static void on_rows(const double *restrict rows, int64_t n, const double *restrict w, double *restrict y) {
+    double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0;
+    #pragma omp simd reduction(+:s0,s1,s2,s3)
+    for (int64_t i = 0; i < n; i++) {
+        s0 += rows[i] * w[i];
+        s1 += rows[n + i] * w[i];
+        s2 += rows[2 * n + i] * w[i];
+        s3 += rows[3 * n + i] * w[i];
+    }
+    y[0] = s0, y[1] = s1, y[2] = s2, y[3] = s3;
+}
+
+/* Coefficients y of w on k orthonormal rows, which are taken out of w; four rows at a time, while they are near, and in
+   the same pass as the coefficients on the next four. */
 static void take_out(const double *restrict rows, int64_t k, int64_t n, double *restrict w, double *restrict y) {
     int64_t j = 0;
-    for (; j + 4 <= k; j += 4, rows += 4 * n) {
+    if (k >= 4) on_rows(rows, n, w, y);
+    for (; j + 8 <= k; j += 4, rows += 4 * n) {
+        const double a = y[j], b = y[j + 1], c = y[j + 2], d = y[j + 3], *restrict next = rows + 4 * n;
         double s0 = 0.0, s1 = 0.0, s2 = 0.0, s3 = 0.0;
         #pragma omp simd reduction(+:s0,s1,s2,s3)
         for (int64_t i = 0; i < n; i++) {
-            s0 += rows[i] * w[i];
-            s1 += rows[n + i] * w[i];
-            s2 += rows[2 * n + i] * w[i];
-            s3 += rows[3 * n + i] * w[i];
+            const double x = w[i] - ((a * rows[i] + b * rows[n + i]) + (c * rows[2 * n + i] + d * rows[3 * n + i]));
+            w[i] = x;
+            s0 += next[i] * x;
+            s1 += next[n + i] * x;
+            s2 += next[2 * n + i] * x;
+            s3 += next[3 * n + i] * x;
         }
-        #pragma omp simd
-        for (int64_t i = 0; i < n; i++)
-            w[i] -= (s0 * rows[i] + s1 * rows[n + i]) + (s2 * rows[2 * n + i] + s3 * rows[3 * n + i]);
-        y[j] = s0, y[j + 1] = s1, y[j + 2] = s2, y[j + 3] = s3;
+        y[j + 4] = s0, y[j + 5] = s1, y[j + 6] = s2, y[j + 7] = s3;
     }
+    for (; j + 4 <= k; j += 4, rows += 4 * n)
+        for (int64_t i = 0; i < n; i++)
+            w[i] -= (y[j] * rows[i] + y[j + 1] * rows[n + i]) + (y[j + 2] * rows[2 * n + i] + y[j + 3] * rows[3 * n + i]);
     for (; j < k; j++, rows += n) {
         y[j] = dot(rows, w, n);
         add(w, -y[j], rows, n);
