@@ -14,7 +14,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 ROUNDS = 7
-_LEAST = 5e-3  # seconds that one measurement lasts at least: quick calls are repeated within it
+_LEAST = 20e-3  # seconds that one measurement lasts at least: quick calls are repeated within it
 
 
 def in_turn(*calls: Callable[[], object], rounds: int = ROUNDS) -> np.ndarray:
