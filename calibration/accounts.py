@@ -10,7 +10,7 @@ from scipy.sparse.linalg import LinearOperator, gmres
 
 from calibration.consistency import check_baseline
 from calibration.io_table import as_region
-from calibration.labels import align
+from calibration.labels import align, require_same
 from calibration.report import first
 from framework.errors import DataError
 
@@ -93,6 +93,8 @@ def baseline_from_shares(shares: xr.Dataset, world_value_added: float) -> xr.Dat
     needed = ("expenditure_share", "value_added_share", "input_share", "final_share", "deficit")
     _require_type(shares, xr.Dataset, "shares", f"with {', '.join(needed)}: {_DATASET}")
     data = _complete(shares, needed)
+    if not 0 < world_value_added < np.inf:
+        raise DataError(f"'world_value_added' is {world_value_added:g}; it must be a positive number")
     size = np.full(data.sizes["region"], float(world_value_added) / data.sizes["region"])
 
     def values(key: str) -> Array:
@@ -221,6 +223,9 @@ def _require_type(given: object, wanted: type, name: str, how: str) -> None:
 def _with_flows(data: xr.Dataset, flows: xr.DataArray) -> xr.Dataset:
     _require_type(flows, xr.DataArray, "flows", f"over ({', '.join(_PAIR)}): {_ARRAY}")
     _require_type(data, xr.Dataset, "data", f"of labelled shares: {_DATASET}")
+    for dim in flows.dims:  # assign would drop what the data do not have and leave gaps for what they have
+        if dim in flows.indexes and dim in data.indexes:
+            require_same(flows.indexes[dim], data.indexes[dim], f"dimension '{dim}' of 'flows'", "the data")
     return data.assign(flows=flows)
 
 

@@ -193,11 +193,15 @@ def _check_balance(sam: xr.DataArray) -> None:
     received, paid = sam.sum("payer").values, sam.sum("receiver").values
     gap = np.abs(received - paid) / np.maximum(np.abs(received), np.abs(paid)).clip(min=TOLERANCE)
     if not gap.max() <= TOLERANCE:
-        k = int(gap.argmax())
-        others = int((gap > TOLERANCE).sum()) - 1
+        k, *others = (int(i) for i in np.argsort(-gap, kind="stable") if gap[i] > TOLERANCE)
+        more = (
+            f" (nor does {', '.join(repr(str(sam.receiver.values[i])) for i in others)} balance)"
+            if others
+            else ""
+        )
         raise DataError(
-            f"SAM: account '{sam.receiver.values[k]}' receives {received[k]:.10g} (row) but pays {paid[k]:.10g} (column)"
-            f"{f', and {others} more do not balance' if others else ''}; balance the table first."
+            f"SAM: account '{sam.receiver.values[k]}' receives {received[k]:.10g} (row) but pays {paid[k]:.10g} "
+            f"(column){more}; balance the table first."
         )
 
 
@@ -219,8 +223,15 @@ def _check_totals(sam: xr.DataArray, goods: list[str], factors: list[str]) -> No
         ("sells at home (output less exports)", output - sam.sel(payer="EXT", receiver=goods).values),
     ):
         worst = total.isel(payer=int(np.argmin(total.values)))
-        if not float(worst) > 0:
-            raise DataError(f"SAM: '{worst.payer.item()}' {what} {float(worst):g}; it must be positive.")
+        least = TOLERANCE * float(np.abs(total).max())  # rounding
+        if not float(worst) > least:
+            size = 0.0 if abs(float(worst)) <= least else float(worst)
+            raise DataError(f"SAM: '{worst.payer.item()}' {what} {size:g}; it must be positive.")
+    if not float(imports.sum()) > 0 or not float(sam.sel(payer="EXT", receiver=goods).sum()) > 0:
+        raise DataError(
+            "SAM: there are no imports (row 'EXT') or no exports (column 'EXT') of goods; the model is of an open "
+            "economy, whose exchange rate balances the two."
+        )
     for account in ("HOH", "GOV", "INV"):
         bought, received = (
             float(sam.sel(receiver=goods, payer=account).sum()),

@@ -175,7 +175,12 @@ def _outcome(library: Model) -> list[str]:
     total = min(candidates, key=lambda d: len(d.dims))
     sets = [dim.name for dim in total.dims]
     here, there = (", ".join(letters[: len(sets)]) for letters in ("ist", "jkl"))
-    symbol = next(s for s in ("share", "own_share", "share_of_total") if s not in library.symbols)
+    forms = [
+        library,
+        *(library.choose(**{g: name}) for g, names in library.variants.items() for name in names),
+    ]
+    taken = {symbol for form in forms for symbol in form.symbols}
+    symbol = next(s for s in ("share", "own_share", "share_of_total") if s not in taken)
     lines = [
         *(f'{name} = m.sets["{name}"]' for name in sets),
         *(f'{i}, {j} = {name}.indices("{i} {j}")' for i, j, name in zip("ist", "jkl", sets, strict=False)),

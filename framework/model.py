@@ -242,8 +242,16 @@ class Model:
         self.normalisations.append((sp.sympify(expr), sp.sympify(value)))
         self._stated_in[self.normalisations[-1]] = self._block
 
-    def numeraire(self, expr: sp.Expr, value: sp.Expr | float = 1, *, redundant: str) -> None:
+    def numeraire(self, expr: sp.Expr, value: sp.Expr | float = 1, *, redundant: str = "") -> None:
         """Hold `expr` at `value`, and name the equation of which one element is redundant by Walras' law."""
+        if not redundant:
+            names = (
+                ", ".join(f"'{e.name}'" for e in self.equations if not e.defines) or "none is declared yet"
+            )
+            raise ModelError(
+                "numeraire: say which condition is redundant by Walras' law, redundant='labour market' for instance; "
+                f"conditions: {names}"
+            )
         expr, value = sp.sympify(expr), sp.sympify(value)
         check_numeraire(expr, value, self.symbols)
         self.numeraire_rule = Numeraire(expr, value, redundant)

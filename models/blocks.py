@@ -39,9 +39,9 @@ def declare_economy(m: Model, *, linkages: bool = True, tariffs: bool = False) -
     m.parameter(
         "theta", [sector], "trade elasticity", latex=r"\theta", positive=True, usual=TRADE_ELASTICITIES
     )
-    m.parameter("nu", cell, "value added share", latex=r"\nu")
+    m.parameter("nu", cell, "value added share", latex=r"\nu", lower=0.0)
     if linkages:
-        m.parameter("nu_k", [region, inputs, sector], "input share", latex=r"\nu")
+        m.parameter("nu_k", [region, inputs, sector], "input share", latex=r"\nu", lower=0.0)
     m.parameter("alpha", cell, "final share", latex=r"\alpha")
     m.fundamental("Upsilon", cell, "cost shifter", latex=r"\Upsilon")
     m.fundamental("Ybar", [], "world labour income", latex=r"\bar Y")

@@ -98,6 +98,9 @@ def test_another_block_can_be_asked_for():
     changed = load_model("my_outcomes.py")
     assert list(diff(MODELS["rare-earths"](), changed).equations) == ["added outcomes"]
     assert hat(changed).is_hat
+    for group, names in changed.variants.items():
+        for name in names:  # nothing that the file adds is declared by a variant
+            changed.choose(**{group: name})
 
 
 def test_an_index_with_the_name_of_a_symbol_gets_another_one():

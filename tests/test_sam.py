@@ -153,9 +153,20 @@ def test_a_missing_account_is_named():
 
 def test_accounts_must_balance():
     refused(
-        r"account 'EXT' receives 24 \(row\) but pays 50 \(column\), and 1 more do not balance; balance the table",
+        r"account 'EXT' receives 24 \(row\) but pays 50 \(column\) \(nor does '\w+' balance\); balance the table",
         changed(BRD_EXT=34),
     )
+
+
+def test_a_closed_economy_is_refused():
+    sam = textbook() * 0
+    sam.loc["BRD", ["BRD", "MLK", "HOH", "GOV", "INV"]] = [20, 10, 30, 10, 10]
+    sam.loc["MLK", ["BRD", "MLK", "HOH", "GOV", "INV"]] = [10, 20, 30, 5, 5]
+    sam.loc[["CAP", "LAB", "IDT"], ["BRD", "MLK"]] = [[25, 20], [20, 15], [5, 5]]
+    sam.loc["HOH", ["CAP", "LAB"]] = [45, 35]
+    sam.loc["GOV", ["IDT", "HOH"]] = [10, 10]
+    sam.loc["INV", ["HOH", "GOV"]] = [10, 5]
+    refused(r"SAM: there are no imports \(row 'EXT'\) or no exports \(column 'EXT'\) of goods", sam)
 
 
 def test_a_table_needs_factors_and_goods():

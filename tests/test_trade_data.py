@@ -101,6 +101,7 @@ def test_industries_without_output_have_no_cost_shares():
         (lambda f, d: (f, d.drop_vars("input_share")), "have no 'input_share' with dims .region, input_sector, sector."),
         (lambda f, d: (f.rename(exporter="origin"), d), r"'flows' has dims .*; it needs \(importer, exporter, sector\)"),
         (lambda f, d: (f, d.assign(tariff=d.tariff + 0.05)), "'tariff' is not zero within a region, at importer 'CHN', exporter 'CHN'"),
+        (lambda f, d: (f.assign_coords(exporter=["X", *f.exporter.values[1:]]), d), "dimension 'exporter' of 'flows' has the label 'X', which the data does not have"),
         (lambda f, d: (-f, d), "'flows' is negative at importer 'CHN', exporter 'CHN', sector 'S001'"),
         (lambda f, d: (f, d.assign(tariff=d.tariff * np.nan)), "'tariff' is not a finite number at importer 'CHN'"),
         (lambda f, d: (f, d.assign(value_added_share=1.1 * d.value_added_share)), "'value_added_share' \\+ 'input_share' sums to one"),
@@ -125,6 +126,8 @@ def test_arrays_without_labels_are_refused_with_the_way_to_label_them():
         DataError, match=r"'shares' is a numpy.ndarray .* xarray.Dataset with expenditure_share, "
     ):
         baseline_from_shares(bare, 1.0)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="'world_value_added' is 0; it must be a positive number"):
+        baseline_from_shares(economy(), 0.0)
 
 
 def test_shares_without_unique_accounts_are_refused():

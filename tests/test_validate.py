@@ -62,6 +62,7 @@ WRONG = {
     "numeraire with a free index": lambda t: t.m.numeraire(
         t.w[t.i] * t.L[t.i], t.Y, redundant="labour market"
     ),
+    "numeraire without a redundant condition": lambda t: t.m.numeraire(t.Y),
     "numeraire with an unknown symbol": lambda t: t.m.numeraire(
         Sum(t.w[t.i] * sp.IndexedBase("l")[t.i], t.i), redundant="labour market"
     ),

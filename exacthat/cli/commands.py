@@ -324,7 +324,8 @@ def _summarise(outcome: Outcome) -> None:
     for table in levels:
         show_outcome(f"levels, {table.title}", [replace(table, title="")])
     keys = [] if levels else summary.headlines(results)
-    if not levels and not keys:  # an economy without regions, sectors or goods
+    numbers = not levels and not {*keys} & {*summary.HEADLINES}  # where nothing is known to come first
+    if numbers and summary.keys_over(results):
         for name in scenarios:
             show_outcome(name, [replace(summary.scalars(results, name), title="")])
     for key in keys:

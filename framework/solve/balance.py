@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from framework.compile.ir import Ref
+from framework.compile.ir import Ref, needed
 from framework.errors import DataError
 from framework.usual import warned
 
@@ -64,8 +64,11 @@ def _refuse(problem: Problem, c: Condition, gap: np.ndarray, bad: np.ndarray, ex
             f"baseline of model '{model}': '{c.keys}' sums to {1 + gap[worst]:.6g}, not 1,{where}; "
             f"rescale the shares or complete the data{warned(problem)}"
         )
+    read = {n.attr[1] for n in needed([c.gap.node]) if n.op == "input"}  # type: ignore[index]
+    keys = [d.key for d in problem.system.inputs if d.symbol in read and d.key not in c.keys]
     raise DataError(
         f"baseline of model '{model}': the terms of '{c.equation}' differ from '{c.keys}' by {gap[worst]:.6g}{where}; "
-        "balance the table before it is used, or correct the equation if the table is right"
+        f"the terms are made of {', '.join(keys)}: balance the table before it is used, or correct the equation if the "
+        "table is right"
         f"{warned(problem)}"
     )

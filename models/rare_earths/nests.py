@@ -12,8 +12,8 @@ INPUT_SHARE = "value of an input a unit value of output; with the value added sh
 def cobb_douglas(m: Model) -> None:
     """Value added and inputs have fixed shares of cost."""
     cell, inputs, (i,), (s, k) = _frame(m)
-    nu = m.parameter("nu", cell, "value added share", latex=r"\nu")
-    nu_k = m.parameter("nu_k", inputs, "input share", latex=r"\nu", description=INPUT_SHARE)
+    nu = m.parameter("nu", cell, "value added share", latex=r"\nu", lower=0.0)
+    nu_k = m.parameter("nu_k", inputs, "input share", latex=r"\nu", lower=0.0, description=INPUT_SHARE)
     shifter = m.fundamental("Upsilon", cell, "cost shifter", latex=r"\Upsilon")
     x, c, P = m["x"], m["c"], m["P"]
     m.define(x[i, s], shifter[i, s] * c[i, s] ** nu[i, s] * Product(P[i, k] ** nu_k[i, k, s], k))
