@@ -74,3 +74,18 @@ def test_symbols(name, model):
 
 def test_an_empty_model_shows_its_name():
     assert repr(Model("empty", "nothing yet")) == "Model 'empty'\n  nothing yet"
+
+
+def test_columns_that_do_not_fit_stand_below(monkeypatch, capsys):
+    from rich.console import Console
+
+    from exacthat.cli import console
+    from exacthat.summary import Table
+
+    monkeypatch.setattr(console, "out", Console(width=40))
+    names = ["exogenous, ces", "elastic-effort, ces", "free-entry, cobb-douglas"]
+    console.show_outcome("wage", [Table("", "region", [("", names)], [("CHN", ["-0.0001", "0.12345", "3"])])])
+    shown = capsys.readouterr().out
+    assert "\u2026" not in shown
+    assert all(word in shown for word in ("elastic-effort,", "cobb-douglas", "-0.0001", "0.12345"))
+    assert shown.count("CHN") == 2

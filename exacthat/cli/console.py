@@ -76,22 +76,42 @@ def progress(cases: Sequence[T]) -> Iterator[T]:
 
 
 def show_outcome(title: str, tables: Sequence[Table]) -> None:
-    """Print one outcome: a section for each scenario that is named, a row for each label, a column for each variant."""
+    """Print one outcome: a section for each scenario that is named, a row for each label, a column for each variant.
+
+    Columns that do not fit beside the others without a cut number or word stand below them.
+    """
     out.print(Text(title, style="bold"))
-    shown = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
     titled = any(table.title for table in tables)
-    if titled:
-        shown.add_column("scenario")
-    shown.add_column(tables[0].corner)
-    for _, columns in tables[0].columns:
-        for column in columns:
-            shown.add_column(column, justify="right")
-    for table in tables:
-        for k, (label, cells) in enumerate(table.rows):
-            last = k == len(table.rows) - 1
-            names = ["" if k else table.title, label] if titled else [label]
-            shown.add_row(*names, *cells, end_section=last)
-    out.print(shown)
+    headers = [column for _, columns in tables[0].columns for column in columns]
+    for part in _side_by_side(headers, tables, titled):
+        shown = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
+        for name in ["scenario", tables[0].corner] if titled else [tables[0].corner]:
+            shown.add_column(name)
+        for header in headers[part]:
+            shown.add_column(header, justify="right", min_width=len(max(header.split(), key=len, default="")))
+        for table in tables:
+            for k, (label, cells) in enumerate(table.rows):
+                names = ["" if k else table.title, label] if titled else [label]
+                shown.add_row(*names, *cells[part], end_section=k == len(table.rows) - 1)
+        out.print(shown)
+
+
+def _side_by_side(headers: Sequence[str], tables: Sequence[Table], titled: bool) -> list[slice]:
+    """Groups of neighbouring columns that fit into the width of the terminal, each of one column at least."""
+    rows = [(table.title, *row) for table in tables for row in table.rows]
+    names = min(max(len(label) for _, label, _ in rows), out.width // 3) + 3  # long ones wrap
+    names += max(len("scenario"), *(len(title) for title, _, _ in rows)) + 3 if titled else 0
+    widths = [
+        max(map(len, [*header.split(), *(cells[k] for *_, cells in rows)])) + 3
+        for k, header in enumerate(headers)
+    ]
+    begins, used = [0], names
+    for k, width in enumerate(widths):
+        if used + width > out.width and k > begins[-1]:
+            begins.append(k)
+            used = names
+        used += width
+    return [slice(a, b) for a, b in zip(begins, [*begins[1:], len(headers)], strict=True)]
 
 
 def show_warnings(warnings: Sequence[str]) -> None:
