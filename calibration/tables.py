@@ -101,12 +101,11 @@ def load_table(name: str | Path, data: str | Path | None = None) -> xr.Dataset:
     if path.suffix.lower() not in (".nc", ".npz", ".xlsx"):
         hint = did_you_mean(name, table_names())
         raise DataError(
-            f"unknown table '{name}'.{hint} Known tables: {', '.join(table_names())}; or give a path that ends in "
-            ".nc, .npz or .xlsx."
+            f"unknown table '{name}'.{hint} {_known_tables()}; or give a path that ends in .nc, .npz or .xlsx."
         )
     if not path.is_file():
         raise DataError(
-            f"there is no file '{path}'; give the path of a table, or one of {', '.join(table_names())}."
+            f"there is no file '{path}'; give the path of a table, or its name. {_known_tables()}."
         )
     if path.suffix.lower() == ".nc":
         try:
@@ -114,6 +113,13 @@ def load_table(name: str | Path, data: str | Path | None = None) -> xr.Dataset:
         except (OSError, ValueError) as error:
             raise DataError(f"'{path}' cannot be read as netCDF ({error}).") from error
     return read_wiod(path)
+
+
+def _known_tables() -> str:
+    """Names of tables, those that need no other file first."""
+    here = [*SHIPPED, *(name.replace("-5x14", "-5x2") for name in SHIPPED)]
+    official = ", ".join(name for name in table_names() if name not in here)
+    return f"Known tables: {', '.join(here)}; with the official data (EXACTHAT_DATA, or data=) {official}"
 
 
 def make_table(name: str, data: str | Path | None = None) -> xr.Dataset:

@@ -227,7 +227,10 @@ def default_study(model: str) -> Study:
     """Return the scenarios that are shipped for a built-in model."""
     file = resources.files("exacthat") / "data" / f"{model}.toml"
     if not file.is_file():
-        raise ScenarioError(f"model '{model}' has no default scenarios; give a scenario file or shocks.")
+        raise ScenarioError(
+            f"model '{model}' has no default scenarios; give a scenario file or shocks, such as "
+            "--shock trade_cost=0.9 (`exacthat check` lists what may be shocked)."
+        )
     return parse_study(file.read_text(encoding="utf-8"), f"default scenarios of {model}")
 
 
