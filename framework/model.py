@@ -16,7 +16,7 @@ from framework.errors import ModelError, did_you_mean
 from framework.printing import Place, show, typed
 from framework.sets import Element, Set, is_index
 from framework.symbols import Declaration, Kind, subscripts, symbol_name, symbols_of
-from framework.validate import a_kind, check_equation, check_numeraire, swappable
+from framework.validate import a_kind, check_equation, check_numeraire, check_redundant, swappable
 
 Builder = Callable[["Model"], None]
 
@@ -244,16 +244,9 @@ class Model:
 
     def numeraire(self, expr: sp.Expr, value: sp.Expr | float = 1, *, redundant: str = "") -> None:
         """Hold `expr` at `value`, and name the equation of which one element is redundant by Walras' law."""
-        if not redundant:
-            names = (
-                ", ".join(f"'{e.name}'" for e in self.equations if not e.defines) or "none is declared yet"
-            )
-            raise ModelError(
-                "numeraire: say which condition is redundant by Walras' law, redundant='labour market' for instance; "
-                f"conditions: {names}"
-            )
         expr, value = sp.sympify(expr), sp.sympify(value)
         check_numeraire(expr, value, self.symbols)
+        check_redundant(redundant, self.equations)
         self.numeraire_rule = Numeraire(expr, value, redundant)
         self._stated_in[expr, value] = self._block
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 import sympy as sp
@@ -14,6 +14,7 @@ from framework.sets import SIZE_PREFIX, Element, Part, bound_indices, free_indic
 from framework.symbols import Declaration, Kind, declared_atoms, subscripts, symbol_name
 
 if TYPE_CHECKING:
+    from framework.equation import Equation
     from framework.model import Model
 
 Fail = Callable[[str, Place], NoReturn]
@@ -224,6 +225,16 @@ def check_numeraire(expr: sp.Expr, value: sp.Expr, symbols: Mapping[str, Declara
             raise ModelError(
                 f"numeraire: '{symbol_name(atom)}' is a level and may be zero; leave it out of it"
             )
+
+
+def check_redundant(name: str, equations: Sequence[Equation]) -> None:
+    """Raise ModelError if nothing is named that a numeraire makes redundant."""
+    if not name:
+        conditions = ", ".join(f"'{e.name}'" for e in equations if not e.defines) or "none is declared yet"
+        raise ModelError(
+            "numeraire: say which condition is redundant by Walras' law, redundant='labour market' for instance; "
+            f"conditions: {conditions}"
+        )
 
 
 def swappable(model: Model, freed: str, fixed: str, where: str) -> tuple[Declaration, Declaration]:

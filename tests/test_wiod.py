@@ -223,7 +223,8 @@ def test_unknown_names_and_absent_data(tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"which is neither in '.*' nor in its subfolder 'wiod'"):
         calibration.load_table("wiod2009-41x35", tmp_path)
     with pytest.raises(
-        DataError, match=r"there is no file 'mine\.nc'; give the path of a table, or its name\. Known tables: wiod2009-5x14"
+        DataError,
+        match=r"there is no file 'mine\.nc'; give the path of a table, or its name\. Known tables: wiod2009-5x14",
     ):
         calibration.load_table("mine.nc")
     (tmp_path / "broken.nc").write_text("no netCDF")
