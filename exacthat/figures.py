@@ -21,6 +21,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from exacthat.display import RESOLUTION, by_variant, long_name, number, percent
@@ -39,6 +40,8 @@ SCALES = ((1.0, "percent", 1e-3), (1e4, "parts per million", 1e-7), (1e7, "parts
 HARDLY_ANY = 5e-5
 MARK = "\N{DAGGER}"
 
+HALO = withStroke(linewidth=1.5, foreground="white")
+"""Keeps the lines of a grid off written values."""
 MARKERS: dict[str, str] = dict(zip(COLOURS, "osD^vP", strict=True))
 
 STYLE: dict[Any, Any] = {
@@ -263,11 +266,20 @@ def _chart(
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}".replace("-", "\N{MINUS SIGN}")))
         axes.set_xlabel(f"change of {name} from the baseline, {unit}", wrap=True)
         if len(variants) > 1:
-            figure.legend(loc="outside upper center", ncols=len(variants), handlelength=1, columnspacing=1.2)
+            _legend(figure, len(variants))
         # Laying out again at every save would move everything by rounding, so that files would differ.
         figure.draw_without_rendering()
         figure.set_layout_engine("none")
     return figure
+
+
+def _legend(figure: Figure, entries: int) -> None:
+    """Name the variants above the axes, in as many columns as the figure is wide enough for."""
+    for columns in range(entries, 0, -1):
+        legend = figure.legend(loc="outside upper center", ncols=columns, handlelength=1, columnspacing=1.2)
+        if columns == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()
 
 
 def _bars(
@@ -286,7 +298,7 @@ def _write_values(axes: Axes, place: np.ndarray, data: np.ndarray, low: np.ndarr
         end = max(x, right) if x >= 0 else min(x, left)
         axes.annotate(
             number(float(x)), (end, y), xytext=(2.5 if x >= 0 else -2.5, 0), textcoords="offset points",
-            ha="left" if x >= 0 else "right", va="center_baseline", fontsize=5.5, color="#333333",
+            ha="left" if x >= 0 else "right", va="center_baseline", fontsize=5.5, color="#333333", path_effects=[HALO],
         )  # fmt: skip
 
 

@@ -140,3 +140,13 @@ def test_sectors_without_rare_earths_are_hollow_and_marked(plots):
 def test_percent_leaves_percent_alone():
     assert float(percent(xr.DataArray(1.25, attrs={"units": "new/base"}))) == 25
     assert float(percent(xr.DataArray(1.25, attrs={"units": "percent"}))) == 1.25
+
+
+def test_a_legend_of_long_names_is_inside_the_figure():
+    names = {t: f"{t} with a name that says more" for t in TECHNOLOGIES}
+    results = synthetic_results()
+    results = results.assign_coords(technology=[names.get(str(t), str(t)) for t in results.technology.values])
+    for plot in draw(results):
+        (legend,) = plot.figure.legends
+        extent = legend.get_window_extent()
+        assert 0 <= extent.x0 < extent.x1 <= plot.figure.bbox.width
