@@ -46,7 +46,8 @@ class Declaration:
     kind : Kind
     unit, description, latex : str
     positive : bool
-        Strictly positive where the cell is in use; solved in logs.
+        Strictly positive, and solved in logs. With ``lower=0.0`` what is given may be zero in cells that are not in use,
+        as baseline data in hats always may.
     observed : bool
         Its baseline value is data.
     level : bool
