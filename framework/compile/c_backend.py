@@ -119,9 +119,8 @@ class CProgram:
     def _arena(self, made: Plan) -> Array:
         """One block of memory for all arrays that are kept between the stages, and for what a stage alone uses."""
         starts: dict[tuple, int] = {}
-        rooms, at = [], 0
-        for v, room in zip(made.stored, _rooms(made), strict=True):
-            rooms.append(room)
+        rooms, at = _rooms(made), 0
+        for v, room in rooms.items():
             if room not in starts:
                 lengths = [self.sizes[root] for root, _ in v.result]
                 if lengths:
@@ -130,7 +129,7 @@ class CProgram:
                 at += _rounded(max(1, prod(lengths)), _ALIGN)
         arena = np.zeros(at + _ALIGN)  # rows end in zeros, which are never written to
         first = _rounded(arena.ctypes.data, 8 * _ALIGN)
-        for v, room in zip(made.stored, rooms, strict=True):
+        for v, room in rooms.items():
             self.pointers[self.compiled.slots[v]] = first + 8 * starts[room]
         return arena
 
@@ -160,8 +159,8 @@ class CProgram:
     def prepare(self) -> None:
         """Evaluate, once, what depends on data only, and let go of copies of data that nothing else reads."""
         self.run(self.steps.pop(Time.PRELUDE))
+        made = self.compiled.plan
         for name in self._copies:
-            made = self.compiled.plan
             if made.life.get(made.inputs[name], (None,))[0] is Stage.PRELUDE:
                 self.pointers[self.inputs[name]] = 0
                 del self._held[self.inputs[name]]
@@ -191,17 +190,17 @@ class CProgram:
         return self._held[self._slot[node]]
 
 
-def _rooms(made: Plan) -> list[tuple]:
+def _rooms(made: Plan) -> dict[Value, tuple]:
     """Room of each array of the arena: one over the same sets is used anew, in each stage and after its last use there."""
     rooms: dict[Value, tuple] = {v: (v, 0) for v in made.stored if v not in made.life}
     busy: dict[tuple, list[int]] = {}  # the last nest that uses each room, by stage and sets
-    for v in sorted(rooms.keys() ^ set(made.stored), key=lambda v: (made.life[v][1], v.id)):
+    for v in sorted((v for v in made.stored if v in made.life), key=lambda v: (made.life[v][1], v.id)):
         sets, (stage, first, last) = tuple(root for root, _ in v.result), made.life[v]
         ends = busy.setdefault((stage, sets), [])
         free = next((k for k, end in enumerate(ends) if end < first), len(ends))
         ends[free : free + 1] = [last]
         rooms[v] = sets, free
-    return [rooms[v] for v in made.stored]
+    return rooms
 
 
 def _rounded(size: int, unit: int) -> int:
