@@ -28,6 +28,7 @@ from framework.algebra import (
 )
 from framework.complementarity import perp
 from framework.errors import ModelError
+from framework.known import equations_of_data
 from framework.model import Equation, Model, Numeraire
 from framework.printing import typed
 from framework.recognise import DEEP, SHALLOW, Baseline
@@ -94,6 +95,11 @@ class _Transform:
         }
         out.is_hat = True
         out.symbols = self.symbols(out)
+        data = {d.symbol for d in out.symbols.values() if d.kind is Kind.PARAMETER}
+        out.baseline = [
+            replace(eq, lhs=_at_baseline(eq.lhs), rhs=_at_baseline(eq.rhs))
+            for eq in equations_of_data(self.model, data)
+        ]
         return out
 
     # ---- symbols ---------------------------------------------------------------------------------

@@ -56,6 +56,9 @@ class Model:
     swaps: dict[str, str] = field(default_factory=dict)
     numeraire_rule: Numeraire | None = None
     is_hat: bool = False
+    baseline: list[Equation] = field(
+        default_factory=list
+    )  # of hats: equations in levels that the data must fit
     hat_seconds: float = 0.0  # that the derivation of the hats took
     _block: str = "model"
     _declared_in: dict[str, str] = field(default_factory=dict)
@@ -302,10 +305,7 @@ class Model:
         self._declare_dependents()
 
     def dependent(self, block: str, builder: Builder) -> None:
-        """Declare a block that depends on which variants are chosen; it is declared anew after every choice.
-
-        The builder finds what is declared in `symbols`; it may declare nothing.
-        """
+        """Declare a block anew after every choice of variants: its builder finds in `symbols` what is declared."""
         self.dependents[block] = builder
         with self.block(block):
             builder(self)
@@ -402,7 +402,7 @@ class Model:
         )  # fmt: skip
         for attr in mappings:
             setattr(out, attr, dict(getattr(self, attr)))
-        for attr in ("equations", "identities", "normalisations"):
+        for attr in ("equations", "identities", "normalisations", "baseline"):
             setattr(out, attr, list(getattr(self, attr)))
         return out
 

@@ -248,3 +248,34 @@ def test_closures(fixed, freed, value):
     again = solve(systems()[1].bind(base, {**ABOLITION, freed: float(found[freed])}))
     assert float(again[fixed]) == pytest.approx(value, rel=1e-9)
     assert float(found["utility"]) == pytest.approx(float(again["utility"]), rel=1e-9)
+
+
+# ---- data that do not fit ------------------------------------------------------------------------
+
+
+def faults() -> list[tuple[str, float]]:
+    """Everything that the model reads but its elasticities, with what is done to its first cell; all but 0 for 0."""
+    base = baseline(textbook())
+    keys = [d.key for d in systems()[1].inputs if d.key in base and d.key not in calibration.SAM_ELASTICITIES]
+    changes = [(key, float(base[key].values.flat[0])) for key in keys]
+    return [(key, wrong) for key, value in changes for wrong in (0.0, 1.5 * value + 0.1) if wrong != value]
+
+
+@pytest.mark.parametrize(("key", "wrong"), faults())
+def test_one_wrong_datum_is_refused_by_name(key, wrong):
+    base = baseline(textbook())
+    values = base[key].copy(deep=True)
+    values.values.flat[0] = wrong
+    with pytest.raises(DataError, match=rf"\b{key}\b"):
+        systems()[1].bind(base.assign({key: values}))
+
+
+def test_the_datum_that_is_in_no_condition_that_holds_is_looked_at_first():
+    base = baseline(textbook())
+    base["factor_share"].loc[{"factor": "CAP", "good": "BRD"}] = 0.1
+    with pytest.raises(
+        DataError,
+        match=r"'factor input' differ from 'factor_input' by .* at factor=CAP, good=BRD; .* "
+        r"look first at factor_share, which every condition that fails reads and none that holds",
+    ):
+        systems()[1].bind(base)

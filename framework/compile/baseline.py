@@ -1,6 +1,6 @@
-"""What the baseline data of a hat model must satisfy: its accounts balance and its shares sum to one.
+"""What the baseline data of a hat model must satisfy.
 
-A cell without output or spending has a total of zero and shares of zero; data that put something into a cell
+Its accounts balance, its shares sum to one, and an equation of which the data give both sides holds. A cell without output or spending has a total of zero and shares of zero; data that put something into a cell
 whose total is zero are caught here, because the ratio itself would hide it.
 """
 
@@ -23,8 +23,10 @@ class Condition:
 
     Attributes
     ----------
-    equation, keys : str
-        Where it comes from, and the data that it is about.
+    equation : str
+        Where it comes from.
+    keys : tuple of str
+        The data that it is about: a total, or shares; none where both sides are sums.
     gap, total : Ref
         Difference of the two sides, and the size with which it is compared.
     is_share : bool
@@ -32,7 +34,7 @@ class Condition:
     """
 
     equation: str
-    keys: str
+    keys: tuple[str, ...]
     gap: Ref
     total: Ref
     is_share: bool
@@ -42,10 +44,13 @@ def baseline_conditions(lowering: Lowering, model: Model) -> list[Condition]:
     """Conditions of every equation of a hat model."""
     if not model.is_hat:
         return []
+    in_levels = {eq.name: eq for eq in model.baseline}
     out = []
     for eq in model.equations:
         if isinstance(eq.total, (sp.Symbol, sp.Indexed)):  # other totals are the sum of their own terms
             out.append(_account(lowering, model, eq))
+        elif eq.name in in_levels:
+            out.append(_both_sides(lowering, model, in_levels[eq.name]))
         for nest in sorted(eq.rhs.atoms(ces), key=str):
             out.append(_shares(lowering, model, eq, nest))
     return [c for c in {c.gap.node: c for c in out}.values() if not is_const(c.gap.node, 0.0)]
@@ -61,14 +66,28 @@ def _account(lowering: Lowering, model: Model, eq: Equation) -> Condition:
     graph = lowering.graph
     minus = Ref(graph.const(-1.0), ())
     gap = graph.add([*(lowering.term(t) for t in parts), graph.mul([minus, lowering.value(eq.total)])])
-    return Condition(eq.name, model.symbols[symbol_name(eq.total)].key, gap, lowering.value(eq.total), False)
+    return Condition(eq.name, (_key(model, eq.total),), gap, lowering.value(eq.total), False)
+
+
+def _both_sides(lowering: Lowering, model: Model, eq: Equation) -> Condition:
+    """The two sides of an equation in data; they are small or large beside the terms they are made of."""
+    graph = lowering.graph
+    left, right = ([lowering.term(t) for t in terms(side)] for side in (eq.lhs, eq.rhs))
+    minus = Ref(graph.const(-1.0), ())
+    gap = graph.add([*left, *(graph.mul([minus, term]) for term in right)])
+    total = graph.add([graph.apply("abs", term) for term in (*left, *right)])
+    return Condition(eq.name, (_key(model, eq.lhs),) if eq.defines else (), gap, total, False)
 
 
 def _shares(lowering: Lowering, model: Model, eq: Equation, nest: ces) -> Condition:
     weights = sp.Add(*(summed(p.args[0], p.args[2:]) for p in nest.args[1:]))
-    keys = sorted({model.symbols[symbol_name(a)].key for a in declared_atoms(weights)})
+    keys = tuple(sorted({_key(model, a) for a in declared_atoms(weights)}))
     one = Ref(lowering.graph.const(1.0), ())
-    return Condition(eq.name, " + ".join(keys), lowering.value(weights - 1), one, True)
+    return Condition(eq.name, keys, lowering.value(weights - 1), one, True)
+
+
+def _key(model: Model, atom: sp.Expr) -> str:
+    return model.symbols[symbol_name(atom)].key
 
 
 def _at_baseline(expr: sp.Expr, model: Model) -> sp.Expr:
