@@ -8,6 +8,8 @@ substitutes for domestic goods (CES) and exports that are imperfectly transforme
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from sympy import Product, Sum
 
 from framework import Model, base
@@ -17,74 +19,57 @@ from models.standard_cge.symbols import declare
 def standard_cge() -> Model:
     """Declare the model; the numeraire is the price of the factor ``numeraire_factor``, labour (LAB) by default."""
     m = Model("standard-cge", "Standard CGE of a small open economy (Hosoe, Gasawa and Hashimoto 2010)")
-    declare(m)
-    _production(m)
-    _spending(m)
-    _trade(m)
-    _markets(m)
+    v = declare(m)
+    (i, j), (h,) = m.sets["good"].indices("i j"), m.sets["factor"].indices("h")
+    income = Sum(v.pf[h] * v.FF[h], h)
+    revenue = v.Td + Sum(v.Tz[j] + v.Tm[j], j)
+    with m.block("production"):
+        m.equate("value added", v.Y[j], v.b[j] * Product(v.F[h, j] ** v.beta[h, j], h))
+        m.define(v.F[h, j], v.beta[h, j] * v.py[j] * v.Y[j] / v.pf[h])
+        m.define(v.X[i, j], v.ax[i, j] * v.Z[j])
+        m.define(v.Y[j], v.ay[j] * v.Z[j])
+        m.define(v.pz[j], v.ay[j] * v.py[j] + Sum(v.ax[i, j] * v.pq[i], i))
+    with m.block("government"):
+        m.define(v.Td, v.taud * income)
+        m.define(v.Tz[j], v.tauz[j] * v.pz[j] * v.Z[j])
+        m.define(v.Tm[i], v.taum[i] * v.pm[i] * v.M[i])
+        m.define(v.Xg[i], v.mu[i] * (revenue - v.Sg) / v.pq[i])
+    with m.block("saving and investment"):
+        m.define(v.Sp, v.ssp * income)
+        m.define(v.Sg, v.ssg * revenue)
+        m.define(v.Xv[i], v.lam[i] * (v.Sp + v.Sg + v.epsilon * v.Sf) / v.pq[i])
+    with m.block("household"):
+        m.define(v.Xp[i], v.alpha[i] * (income - v.Sp - v.Td) / v.pq[i])
+        m.define(v.UU, Product(v.Xp[i] ** v.alpha[i], i))
+        spent = base(Sum(v.pq[i] * v.Xp[i], i))
+        m.define(v.EV, spent * v.UU / base(v.UU) - spent)
+    _trade(m, v)
+    with m.block("markets"):
+        m.define(v.Q[i], v.Xp[i] + v.Xg[i] + v.Xv[i] + Sum(v.X[i, j], j))
+        m.equate("factor market", Sum(v.F[h, j], j), v.FF[h])
+        exports, imports = Sum(v.pWe[i] * v.E[i], i), Sum(v.pWm[i] * v.M[i], i)
+        m.equate("balance of payments", exports + v.Sf, imports)
+    numeraire = m.sets["factor"].element("LAB", "numeraire_factor")
+    m.numeraire(v.pf[numeraire], redundant="balance of payments")
+    m.closure(government_saving="government_saving_rate", exchange_rate="foreign_saving")
     return m
 
 
-def _production(m: Model) -> None:
-    """Composite factor (Cobb-Douglas) and intermediates in fixed proportions."""
-    (i, j), (h,) = m.sets["good"].indices("i j"), m.sets["factor"].indices("h")
-    Y, Z, F, py, pq, ax, ay = (m[s] for s in ("Y", "Z", "F", "py", "pq", "ax", "ay"))
-    with m.block("production"):
-        m.equate("value added", Y[j], m["b"][j] * Product(F[h, j] ** m["beta"][h, j], h))
-        m.define(F[h, j], m["beta"][h, j] * py[j] * Y[j] / m["pf"][h])
-        m.define(m["X"][i, j], ax[i, j] * Z[j])
-        m.define(Y[j], ay[j] * Z[j])
-        m.define(m["pz"][j], ay[j] * py[j] + Sum(ax[i, j] * pq[i], i))
-
-
-def _spending(m: Model) -> None:
-    """Government, saving and investment, household, and its welfare."""
-    (i, j), (h,) = m.sets["good"].indices("i j"), m.sets["factor"].indices("h")
-    pq, Td, Tz, Tm, Sp, Sg, Xp, UU = (m[s] for s in ("pq", "Td", "Tz", "Tm", "Sp", "Sg", "Xp", "UU"))
-    income, revenue = Sum(m["pf"][h] * m["FF"][h], h), Td + Sum(Tz[j] + Tm[j], j)
-    with m.block("government"):
-        m.define(Td, m["taud"] * income)
-        m.define(Tz[j], m["tauz"][j] * m["pz"][j] * m["Z"][j])
-        m.define(Tm[i], m["taum"][i] * m["pm"][i] * m["M"][i])
-        m.define(m["Xg"][i], m["mu"][i] * (revenue - Sg) / pq[i])
-    with m.block("saving and investment"):
-        m.define(Sp, m["ssp"] * income)
-        m.define(Sg, m["ssg"] * revenue)
-        m.define(m["Xv"][i], m["lam"][i] * (Sp + Sg + m["epsilon"] * m["Sf"]) / pq[i])
-    with m.block("household"):
-        m.define(Xp[i], m["alpha"][i] * (income - Sp - Td) / pq[i])
-        m.define(UU, Product(Xp[i] ** m["alpha"][i], i))
-        spent = base(Sum(pq[i] * Xp[i], i))
-        m.define(m["EV"], spent * UU / base(UU) - spent)
-
-
-def _trade(m: Model) -> None:
-    """Import of what is a substitute for the domestic good (Armington), and transformation into exports."""
+def _trade(m: Model, v: SimpleNamespace) -> None:
+    """Imports are substitutes for the domestic good (Armington), and output is transformed into exports (CET)."""
     (i,) = m.sets["good"].indices("i")
-    E, M, Q, D, Z, pq, pz, pd = (m[s] for s in ("E", "M", "Q", "D", "Z", "pq", "pz", "pd"))
-    gamma, theta, sigma, psi = (m[s][i] for s in ("gamma", "theta", "sigma", "psi"))
-    deltam, deltad, xie, xid = (m[s][i] for s in ("deltam", "deltad", "xie", "xid"))
+    sigma, psi = v.sigma[i], v.psi[i]
     eta, phi = 1 - 1 / sigma, 1 + 1 / psi
-    bought, sold = gamma**eta * pq[i], theta**phi * (1 + m["tauz"][i]) * pz[i]
+    bought = v.gamma[i] ** eta * v.pq[i]
+    sold = v.theta[i] ** phi * (1 + v.tauz[i]) * v.pz[i]
+    composite = v.deltam[i] * v.M[i] ** eta + v.deltad[i] * v.D[i] ** eta
+    output = v.xie[i] * v.E[i] ** phi + v.xid[i] * v.D[i] ** phi
     with m.block("trade"):
-        m.define(m["pe"][i], m["epsilon"] * m["pWe"][i])
-        m.define(m["pm"][i], m["epsilon"] * m["pWm"][i])
-        m.equate("armington", Q[i], gamma * (deltam * M[i] ** eta + deltad * D[i] ** eta) ** (1 / eta))
-        m.define(M[i], (bought * deltam / ((1 + m["taum"][i]) * m["pm"][i])) ** sigma * Q[i])
-        m.equate("domestic demand", D[i], (bought * deltad / pd[i]) ** sigma * Q[i])
-        m.equate("transformation", Z[i], theta * (xie * E[i] ** phi + xid * D[i] ** phi) ** (1 / phi))
-        m.define(E[i], (sold * xie / m["pe"][i]) ** (-psi) * Z[i])
-        m.define(D[i], (sold * xid / pd[i]) ** (-psi) * Z[i])
-
-
-def _markets(m: Model) -> None:
-    """Goods and factors clear; so does the balance of payments, which Walras' law makes redundant."""
-    (i, j), (h,) = m.sets["good"].indices("i j"), m.sets["factor"].indices("h")
-    with m.block("markets"):
-        m.define(m["Q"][i], m["Xp"][i] + m["Xg"][i] + m["Xv"][i] + Sum(m["X"][i, j], j))
-        m.equate("factor market", Sum(m["F"][h, j], j), m["FF"][h])
-        exports, imports = Sum(m["pWe"][i] * m["E"][i], i), Sum(m["pWm"][i] * m["M"][i], i)
-        m.equate("balance of payments", exports + m["Sf"], imports)
-    numeraire = m.sets["factor"].element("LAB", "numeraire_factor")
-    m.numeraire(m["pf"][numeraire], redundant="balance of payments")
-    m.closure(government_saving="government_saving_rate", exchange_rate="foreign_saving")
+        m.define(v.pe[i], v.epsilon * v.pWe[i])
+        m.define(v.pm[i], v.epsilon * v.pWm[i])
+        m.equate("armington", v.Q[i], v.gamma[i] * composite ** (1 / eta))
+        m.define(v.M[i], (bought * v.deltam[i] / ((1 + v.taum[i]) * v.pm[i])) ** sigma * v.Q[i])
+        m.equate("domestic demand", v.D[i], (bought * v.deltad[i] / v.pd[i]) ** sigma * v.Q[i])
+        m.equate("transformation", v.Z[i], v.theta[i] * output ** (1 / phi))
+        m.define(v.E[i], (sold * v.xie[i] / v.pe[i]) ** (-psi) * v.Z[i])
+        m.define(v.D[i], (sold * v.xid[i] / v.pd[i]) ** (-psi) * v.Z[i])
