@@ -397,6 +397,6 @@ def _within(decl: Declaration, value: Array) -> Array:
     """Whether each draw of a variable is finite and within its declared bound."""
     flat = _rows(value)
     good = np.asarray(np.isfinite(flat).all(axis=1))
-    if decl.lower is not None and flat.shape[1]:
-        good = good & (flat.min(axis=1) >= decl.lower - BOUND_SLACK * max(1.0, abs(decl.lower)))
+    if decl.least is not None and flat.shape[1]:
+        good = good & (flat.min(axis=1) >= decl.least - BOUND_SLACK * max(1.0, abs(decl.least)))
     return np.asarray(good)

@@ -102,6 +102,11 @@ class Declaration:
         return self.usual or (USUAL_RATES if self.unit in (RATE, PER_YEAR) else None)
 
     @property
+    def least(self) -> float | None:
+        """The value that it must not fall below: `lower`, or zero where it is positive."""
+        return 0.0 if self.lower is None and self.positive else self.lower
+
+    @property
     def base(self) -> sp.Expr:
         """The sympy object a user indexes (or uses directly, for a scalar)."""
         assumptions = {"positive": True} if self.positive else {"real": True}

@@ -15,7 +15,8 @@ from oracles.standard_cge import StandardCGE
 from sams import closed, flows, labelled, random_sam, textbook
 
 import calibration
-from framework import DataError, compile_model, hat, solve
+from framework import DataError, SolveError, compile_model, hat, solve, solve_many
+from framework.solution import Status
 from framework.symbols import Kind
 from framework.testing import (
     assert_hat_equals_levels,
@@ -248,6 +249,24 @@ def test_closures(fixed, freed, value):
     again = solve(systems()[1].bind(base, {**ABOLITION, freed: float(found[freed])}))
     assert float(again[fixed]) == pytest.approx(value, rel=1e-9)
     assert float(found["utility"]) == pytest.approx(float(again["utility"]), rel=1e-9)
+
+
+def test_a_household_that_pays_more_than_it_has_is_refused():
+    problem = systems()[1].bind(baseline(textbook()), {"direct_tax_rate": 0.9})
+    with pytest.raises(
+        SolveError,
+        match=r"'household_consumption' would be -0\.1599\d* of its baseline at good=\w+, but it must not be below 0: .* ask for less",
+    ):
+        solve(problem)
+
+
+def test_a_draw_of_such_a_tax_has_no_solution():
+    base = baseline(textbook())
+    draws = xr.Dataset({"direct_tax_rate": ("draw", [0.3, 0.9])})
+    found = solve_many(systems()[1].bind(base, {"direct_tax_rate": 0.3}), draws, ["gross_output"])
+    assert found.status[0] == str(Status.SOLVED)
+    assert "fails its certificate" in str(found.status[1].values)
+    assert np.isnan(found.gross_output[1]).all()
 
 
 # ---- data that do not fit ------------------------------------------------------------------------

@@ -162,17 +162,22 @@ def _without_value(found: xr.Dataset) -> list[str]:
 
 
 def _check_bounds(problem: Problem, values: dict[str, np.ndarray], certificate: Certificate) -> None:
-    """Compare every variable that has a bound with it; rounding is forgiven in proportion to the baseline."""
+    """Compare every variable with its bound; rounding is forgiven in proportion to the baseline.
+
+    That what is positive stays so is listed where it does not.
+    """
     model = problem.system.model
-    bounded = [d for d in model.of_kind(Kind.VARIABLE) if d.lower is not None and values[d.symbol].size]
+    bounded = [d for d in model.of_kind(Kind.VARIABLE) if d.least is not None and values[d.symbol].size]
+    levels = [d.symbol for d in bounded if d.role == "new"]
     start = problem.unshocked
-    before = outcomes.variables(start, start.start, [d.symbol for d in bounded]) if model.is_hat else {}
+    before = outcomes.variables(start, start.start, levels) if levels else {}
     for decl in bounded:
-        assert decl.lower is not None
+        assert decl.least is not None
         least = float(np.min(values[decl.symbol]))
         scale = max(1.0, float(np.abs(before.get(decl.symbol, np.zeros(1))).max()))
-        passed = bool(least >= decl.lower - BOUND_SLACK * scale)
-        certificate.add(f"'{decl.key}'{AT_LEAST}", _finite(least), decl.lower, passed)
+        passed = bool(least >= decl.least - BOUND_SLACK * scale)
+        if decl.lower is not None or least < 0:
+            certificate.add(f"'{decl.key}'{AT_LEAST}", _finite(least), decl.least, passed)
 
 
 def _finite(value: float) -> float:

@@ -10,6 +10,7 @@ from framework.solution import Certificate, Check, Status
 from framework.solve.accounting import about_budgets, missing_income
 from framework.solve.conditioning import CONDITION_BOUND, conditioning, undetermined
 from framework.solve.diagnose import not_finite
+from framework.solve.outcomes import variables
 from framework.solve.stability import CHECK, best_responses
 from framework.usual import unusual
 
@@ -63,13 +64,7 @@ def _lines(
 def _in_words(problem: Problem, trace: Trace, check: Check, certificate: Certificate) -> list[str]:
     """What a failed check means and what to do, where that can be said."""
     if check.name.endswith(AT_LEAST):
-        key = check.name.removesuffix(AT_LEAST)
-        why = (
-            "no economy within its bounds can reach what was asked; ask for less"
-            if _asked(problem)
-            else "with these data and parameters there is no equilibrium within its bounds; correct them"
-        )
-        return [f"  {key} would be {check.value:.6g}, but it must not be below {check.bound:g}: {why}"]
+        return [_out_of_bounds(problem, trace, check)]
     if check.name.endswith(CREATED):
         return [
             f"  {check.name.removesuffix(CREATED)} is zero at the baseline and {check.value:.6g} after the shock, so that it has no "
@@ -89,6 +84,20 @@ def _in_words(problem: Problem, trace: Trace, check: Check, certificate: Certifi
             f"  {missing_income(problem)}",
         ]
     return []
+
+
+def _out_of_bounds(problem: Problem, trace: Trace, check: Check) -> str:
+    """Which variable is beyond its bound, where and by how much."""
+    decl = problem.system.model.declaration(check.name.removesuffix(AT_LEAST).strip("'"))
+    value = variables(problem, trace.point, [decl.symbol])[decl.symbol]
+    at = problem.bound.at(decl, [int(k) for k in np.unravel_index(int(np.argmin(value)), value.shape)])
+    why = (
+        "no economy within its bounds can reach what was asked; ask for less"
+        if _asked(problem)
+        else "with these data and parameters there is no equilibrium within its bounds; correct them"
+    )
+    size = f"{check.value:.6g}{' of its baseline' if decl.role == 'hat' else ''}{at}"
+    return f"  '{decl.key}' would be {size}, but it must not be below {check.bound:g}: {why}"
 
 
 def _unstable(problem: Problem, trace: Trace, check: Check) -> list[str]:
