@@ -125,7 +125,10 @@ def _quoted(value: object) -> str:
     if not isinstance(value, str) or '"' in value:
         return repr(value)
     mark = "r" if "\\" in value else ""
-    return " ".join(f'{mark}"{piece}"' for piece in textwrap.wrap(value, 80, drop_whitespace=False) or [""])
+    width = 10 + len(value) // -(-len(value) // 84) if value else 1  # pieces of like length
+    return " ".join(
+        f'{mark}"{piece}"' for piece in textwrap.wrap(value, width, drop_whitespace=False) or [""]
+    )
 
 
 def _statement(eq: Equation, model: Model) -> str:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from framework.solution import Certificate
 
 
 class ExacthatError(Exception):
@@ -23,7 +27,17 @@ class ScenarioError(ExacthatError):
 
 
 class SolveError(ExacthatError):
-    """An equilibrium was not found, or was found and fails its certificate."""
+    """An equilibrium was not found, or was found and fails its certificate.
+
+    Attributes
+    ----------
+    certificate : Certificate or None
+        Checks of the point that was reached, where there is one.
+    """
+
+    def __init__(self, message: str, certificate: Certificate | None = None) -> None:
+        super().__init__(message)
+        self.certificate = certificate
 
 
 class CompilerError(ExacthatError):

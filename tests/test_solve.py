@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 import sys
 from functools import cache
@@ -399,6 +400,17 @@ def test_a_price_at_which_exports_would_be_negative_names_the_bound():
     assert "asked: 'ree_price_ratio' from 1 to 100" in text
     assert "ok      residual of 'REE market'" in text
     assert "FAILED  'ree_exports' at least its bound" in text
+
+
+def test_the_error_carries_the_certificate():
+    with pytest.raises(SolveError) as caught:
+        solve(ree({PRICE: 100.0}))
+    assert caught.value.certificate is not None
+    failed = {c.name for c in caught.value.certificate.checks if not c.passed}
+    assert "'ree_exports' at least its bound" in failed
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert again.certificate == caught.value.certificate
+    assert str(again) == str(caught.value)
 
 
 def test_a_shock_of_many_cells_names_the_largest():

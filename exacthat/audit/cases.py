@@ -14,6 +14,7 @@ from exacthat.library import load_baseline, load_model
 from exacthat.scenario import Study
 from framework import ScenarioError, SolveError, System, compile_model, hat, solve
 from framework.closures import closed_for
+from framework.solve.stability import CHECK as STABILITY
 from models import rare_earths
 
 AUDITED = "rare-earths"
@@ -164,8 +165,15 @@ def _tenfold(system: System, data: xr.Dataset) -> xr.Dataset | str:
     try:
         return solve(system.bind(data, {"ree_price_ratio": 10.0})).outcomes
     except SolveError as error:
-        none = "'ree_exports' would be" in str(error)
+        none = _fails(error, "'ree_exports'")
         return "the price is below tenfold even without exports" if none else "no solution was certified"
+
+
+def _fails(error: SolveError, what: str) -> bool:
+    """Whether the point that was reached fails a check with these words in its name."""
+    return error.certificate is not None and any(
+        what in c.name for c in error.certificate.checks if not c.passed
+    )
 
 
 @functools.cache
@@ -187,5 +195,5 @@ def _solve(
     try:
         return solve(system.bind(data, INSTRUMENTS[instrument])).outcomes
     except SolveError as error:
-        why = "research is unstable" if " is unstable" in str(error) else "no solution was certified"
+        why = "research is unstable" if _fails(error, STABILITY) else "no solution was certified"
         return Unsolved(economy, technology, instrument, why)

@@ -62,7 +62,8 @@ def solve(problem: Problem, solver: str = "newton") -> Solution:
     if status is Status.SOLVED and not certificate.passed:
         status = Status.FAILED_CHECK
     if status is not Status.SOLVED:
-        raise SolveError(why_not_solved(problem, trace, status, certificate, solver, _without_value(found)))
+        lost = _without_value(found)
+        raise SolveError(why_not_solved(problem, trace, status, certificate, solver, lost), certificate)
     binding = regimes(problem, sides(problem, trace.point))
     if binding:
         about["complementarity"] = by_label(binding)
