@@ -19,14 +19,14 @@ def armington() -> Model:
     n, i = region.indices("n i")
     importer, exporter = region.alias("importer"), region.alias("exporter")
 
-    m.parameter("theta", [], "trade elasticity", positive=True, latex=r"\theta", usual=TRADE_ELASTICITIES)
+    m.parameter("theta", [], "trade elasticity", positive=True, usual=TRADE_ELASTICITIES)
     w = m.variable("w", [region], "wage")
     P = m.variable("P", [region], "price index")
-    pi = m.variable("pi", [importer, exporter], "expenditure share", observed=True, latex=r"\pi")
+    pi = m.variable("pi", [importer, exporter], "expenditure share", observed=True)
     X = m.variable("X", [region], "expenditure", observed=True, unit="million USD")
     C = m.variable("C", [region], "real consumption")
     L = m.exogenous("L", [region], "labour")
-    lam = m.exogenous("lam", [region], "technology", latex=r"\lambda")
+    lam = m.exogenous("lam", [region], "technology")
     d = m.exogenous("d", [importer, exporter], "trade cost")
     D = m.exogenous("D", [region], "deficit", level=True, unit="million USD")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sympy import Expr, Product, Sum
+from sympy import Add, Expr, Product, Sum
 
 from framework import Model
 
@@ -36,25 +36,23 @@ def declare_economy(m: Model, *, linkages: bool = True, tariffs: bool = False) -
     importer, exporter = region.alias("importer"), region.alias("exporter")
     inputs, cell, pair = sector.alias("input_sector"), [region, sector], [importer, exporter, sector]
     money = {"observed": True, "unit": "million USD"}
-    m.parameter(
-        "theta", [sector], "trade elasticity", latex=r"\theta", positive=True, usual=TRADE_ELASTICITIES
-    )
-    m.parameter("nu", cell, "value added share", latex=r"\nu", lower=0.0)
+    m.parameter("theta", [sector], "trade elasticity", positive=True, usual=TRADE_ELASTICITIES)
+    m.parameter("nu", cell, "value added share", lower=0.0)
     if linkages:
         m.parameter("nu_k", [region, inputs, sector], "input share", latex=r"\nu", lower=0.0)
-    m.parameter("alpha", cell, "final share", latex=r"\alpha")
-    m.fundamental("Upsilon", cell, "cost shifter", latex=r"\Upsilon")
+    m.parameter("alpha", cell, "final share")
+    m.fundamental("Upsilon", cell, "cost shifter")
     m.fundamental("Ybar", [], "world labour income", latex=r"\bar Y")
-    m.exogenous("lam", cell, "technology", latex=r"\lambda")
+    m.exogenous("lam", cell, "technology")
     m.exogenous("d", pair, "trade cost")
     if tariffs:
-        m.exogenous("tau", pair, "tariff", level=True, lower=-1.0, unit="rate", latex=r"\tau")
+        m.exogenous("tau", pair, "tariff", level=True, lower=-1.0, unit="rate")
     m.exogenous("L", [region], "labour")
     m.exogenous("D", [region], "deficit", level=True, unit="million USD")
     m.variable("w", [region], "wage")
     m.variable("x", cell, "unit cost")
     m.variable("P", cell, "price index")
-    m.variable("pi", pair, "expenditure share", observed=True, latex=r"\pi")
+    m.variable("pi", pair, "expenditure share", observed=True)
     m.variable("X", cell, "expenditure", **money)
     m.variable("G", cell, "gross output", **money)
     m.variable("I", [region], "final expenditure", **money)
@@ -63,11 +61,19 @@ def declare_economy(m: Model, *, linkages: bool = True, tariffs: bool = False) -
     m.variable("C", [region], "real consumption", description="welfare: final expenditure at constant prices")
 
 
-def unit_cost(m: Model) -> None:
-    """Cobb-Douglas cost of the input bundle: labour and the composite goods of all sectors."""
+def unit_cost(m: Model, value_added: Pair | None = None) -> None:
+    """Cobb-Douglas cost of the input bundle: the composite goods of all sectors, and labour or what else costs (i, s)."""
     (i,), (s, k) = m.sets["region"].indices("i"), m.sets["sector"].indices("s k")
+    price = value_added(i, s) if value_added else m["w"][i]
     inputs = Product(m["P"][i, k] ** m["nu_k"][i, k, s], k)
-    m.define(m["x"][i, s], m["Upsilon"][i, s] * m["w"][i] ** m["nu"][i, s] * inputs)
+    m.define(m["x"][i, s], m["Upsilon"][i, s] * price ** m["nu"][i, s] * inputs)
+
+
+def ces_price(elasticity: Expr, *inputs: tuple[Any, ...]) -> Expr:
+    """Price of a CES nest of inputs: the weight and price of each, and the index that it runs over, if any."""
+    power = 1 - elasticity
+    parts = ((weight * price**power, over) for weight, price, *over in inputs)
+    return Add(*(Sum(part, *over) if over else part for part, over in parts)) ** (1 / power)
 
 
 def ces_trade(m: Model, attraction: Pair, delivered: Pair, s: tuple[Any, ...] = ()) -> None:
@@ -88,7 +94,15 @@ def ces_trade(m: Model, attraction: Pair, delivered: Pair, s: tuple[Any, ...] = 
 
 
 def goods_accounts(m: Model, intermediate: Pair, *, tariff: Triple | None = None) -> None:
-    """Expenditure on final and intermediate use, sales net of tariffs, and final expenditure out of income.
+    """Expenditure and sales as in `goods_market`, and final expenditure out of income."""
+    (n,) = m.sets["region"].indices("n")
+    revenue = tariff_revenue(m, n, tariff) if tariff else 0
+    goods_market(m, intermediate, tariff=tariff)
+    m.define(m["I"][n], m["w"][n] * m["L"][n] + revenue + m["D"][n])
+
+
+def goods_market(m: Model, intermediate: Pair, *, tariff: Triple | None = None) -> None:
+    """Expenditure on final and intermediate use, and sales net of tariffs.
 
     Parameters
     ----------
@@ -99,12 +113,17 @@ def goods_accounts(m: Model, intermediate: Pair, *, tariff: Triple | None = None
         Rate on imports of n from i in sector s, an expression of (n, i, s).
     """
     (n, i), (s,) = m.sets["region"].indices("n i"), m.sets["sector"].indices("s")
-    X, G, I, pi = (m[v] for v in ("X", "G", "I", "pi"))
+    X, G = m["X"], m["G"]
     gross = 1 + tariff(n, i, s) if tariff else 1
-    m.define(X[n, s], m["alpha"][n, s] * I[n] + intermediate(n, s))
-    m.define(G[i, s], Sum(pi[n, i, s] * X[n, s] / gross, n))
-    revenue = Sum(tariff(n, i, s) / gross * pi[n, i, s] * X[n, s], i, s) if tariff else 0
-    m.define(I[n], m["w"][n] * m["L"][n] + revenue + m["D"][n])
+    m.define(X[n, s], m["alpha"][n, s] * m["I"][n] + intermediate(n, s))
+    m.define(G[i, s], Sum(m["pi"][n, i, s] * X[n, s] / gross, n))
+
+
+def tariff_revenue(m: Model, n: Any, tariff: Triple) -> Expr:
+    """What region n takes at its border."""
+    (i,), (s,) = m.sets["region"].indices("i"), m.sets["sector"].indices("s")
+    rate = tariff(n, i, s)
+    return Sum(rate / (1 + rate) * m["pi"][n, i, s] * m["X"][n, s], i, s)
 
 
 def inputs_of(m: Model, cost: Pair) -> Pair:

@@ -47,9 +47,7 @@ def declare_entry(m: Model) -> None:
     """Declare the scale effect and the measure of entrants."""
     region, sector = m.sets["region"], m.sets["sector"]
     about = "1 for monopolistic competition with free entry, 0 for perfect competition"
-    m.parameter(
-        "delta", [sector], "scale effect", latex=r"\delta", lower=0.0, usual=(0.0, 1.0), description=about
-    )
+    m.parameter("delta", [sector], "scale effect", lower=0.0, usual=(0.0, 1.0), description=about)
     m.exogenous(
         "e", [region, sector], "entry efficiency", description="firms founded with a unit of the bundle"
     )

@@ -57,7 +57,7 @@ def melitz_pareto() -> Model:
 def _declare_selection(m: Model) -> None:
     region, sector = m.sets["region"], m.sets["sector"]
     pair, about = [region.alias("importer"), region.alias("exporter"), sector], "theta/(sigma - 1) - 1"
-    m.parameter("eta", [sector], "selection effect", latex=r"\eta", lower=0.0, description=about)
+    m.parameter("eta", [sector], "selection effect", lower=0.0, description=about)
     about = "units of the destination's bundle that a firm needs to sell there"
     m.exogenous("f", pair, "market access cost", description=about)
     about = "cost of production, entry and market access spent in a region"

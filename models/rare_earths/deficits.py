@@ -5,7 +5,7 @@ from __future__ import annotations
 from sympy import Sum
 
 from framework import Model
-from models.rare_earths.ree_market import producer_price
+from models.rare_earths.income import factor_income
 
 
 def fixed(m: Model) -> None:
@@ -17,7 +17,7 @@ def proportional(m: Model) -> None:
     """Deficits are proportional to own factor income; the sum is shared in proportion to baseline incomes."""
     region, money = [m.sets["region"]], {"level": True, "unit": "million USD"}
     about = "deficit over factor income"
-    m.exogenous("delta", region, "deficit rate", latex=r"\delta", level=True, unit="rate", description=about)
+    m.exogenous("delta", region, "deficit rate", level=True, unit="rate", description=about)
     m.parameter(
         "share", region, "income share", latex="s", description="share of world factor income, baseline"
     )
@@ -30,9 +30,8 @@ def balance(m: Model) -> None:
     """Define deficits where they follow income; they sum to zero."""
     if "delta" not in m.symbols:
         return
-    (n,), (s,) = m.sets["region"].indices("n"), m.sets["sector"].indices("s")
-    w, L, R, V, beta, p = m["w"], m["L"], m["R"], m["V"], m["beta"], producer_price(m)
+    (n,) = m.sets["region"].indices("n")
     F, rate, gap = m["F_D"], m["delta"], m["gap"]
-    m.define(F[n], w[n] * L[n] + p[n] * R[n] + Sum(V[n, s], s) / beta)
+    m.define(F[n], factor_income(m, n))
     m.define(gap, Sum(rate[n] * F[n], n))
     m.define(m["D"][n], rate[n] * F[n] - m["share"][n] * gap)

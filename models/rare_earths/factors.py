@@ -20,7 +20,7 @@ def inelastic(m: Model) -> None:
 
 def elastic(m: Model) -> None:
     """Rare earths are mined with labour from deposits that are given, the more the higher their price in wages."""
-    m.parameter("zeta", [], "ree supply elasticity", latex=r"\zeta", lower=0.0)
+    m.parameter("zeta", [], "ree supply elasticity", lower=0.0)
 
 
 def mining(m: Model) -> None:

@@ -13,9 +13,14 @@ REVENUES = ("T_M", "T_R", "T_Q")
 
 def income(m: Model) -> None:
     """Define final expenditure, and hold world factor income fixed."""
-    (n, i), (s,) = m.sets["region"].indices("n i"), m.sets["sector"].indices("s")
-    w, L, R, V, beta, p = m["w"], m["L"], m["R"], m["V"], m["beta"], producer_price(m)
+    n, i = m.sets["region"].indices("n i")
     revenue = sum(m[t][n] for t in REVENUES if t in m.symbols)
-    m.define(m["I"][n], w[n] * L[n] + p[n] * R[n] + Sum(V[n, s], s) / beta + revenue + m["D"][n])
-    world = Sum(w[i] * L[i] + p[i] * R[i] + Sum(V[i, s], s) / beta, i)
-    m.numeraire(world, m["Ybar"], redundant="labour market")
+    m.define(m["I"][n], factor_income(m, n) + revenue + m["D"][n])
+    m.numeraire(Sum(factor_income(m, i), i), m["Ybar"], redundant="labour market")
+
+
+def factor_income(m: Model, n):
+    """Wages, the value of rare earths, and the rents of research in region n."""
+    (s,) = m.sets["sector"].indices("s")
+    w, L, R, V = m["w"], m["L"], m["R"], m["V"]
+    return w[n] * L[n] + producer_price(m)[n] * R[n] + Sum(V[n, s], s) / m["beta"]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from sympy import Sum
 
 from framework import Model
-from models.blocks import TRADE_ELASTICITIES
+from models import blocks
 from models.rare_earths import deficits, factors, nests, ree_market, technology
 from models.rare_earths.income import income
 from models.rare_earths.outcomes import income_outcomes, sector_outcomes
@@ -75,14 +75,11 @@ def _declare_data(m: Model, region, sector) -> None:
         lower=0.0,
         description="elasticity of substitution between the REE and the labour bundle",
     )
-    m.parameter(
-        "theta", [sector], "trade elasticity", latex=r"\theta", positive=True, usual=TRADE_ELASTICITIES
-    )
+    m.parameter("theta", [sector], "trade elasticity", positive=True, usual=blocks.TRADE_ELASTICITIES)
     m.parameter(
         "beta",
         [],
         "variety elasticity",
-        latex=r"\beta",
         positive=True,
         description="elasticity of substitution between varieties; markup beta/(beta-1)",
     )
@@ -90,24 +87,20 @@ def _declare_data(m: Model, region, sector) -> None:
         "phi",
         [],
         "variety productivity",
-        latex=r"\phi",
         description="elasticity of bundle productivity to the measure of varieties",
     )
     m.parameter(
         "kappa",
         [],
         "research elasticity",
-        latex=r"\kappa",
         description="elasticity of the measure of varieties to research effort",
     )
-    m.parameter("alpha", [region, sector], "final share", latex=r"\alpha")
-    m.fundamental("gamma", [sector], "ree weight", latex=r"\gamma", lower=0.0)
+    m.parameter("alpha", [region, sector], "final share")
+    m.fundamental("gamma", [sector], "ree weight", lower=0.0)
     m.fundamental("Ybar", [], "world factor income", latex=r"\bar Y")
-    m.exogenous("lam", [region, sector], "technology", latex=r"\lambda")
+    m.exogenous("lam", [region, sector], "technology")
     m.exogenous("d", [importer, exporter, sector], "trade cost")
-    m.exogenous(
-        "tau", [importer, exporter, sector], "tariff", level=True, lower=-1.0, unit="rate", latex=r"\tau"
-    )
+    m.exogenous("tau", [importer, exporter, sector], "tariff", level=True, lower=-1.0, unit="rate")
     m.exogenous(
         "t",
         [],
@@ -127,7 +120,7 @@ def _declare_variables(m: Model, region, sector) -> None:
     m.variable("qW", [], "world ree price", latex="q^W")
     m.variable("pr", rs, "relative bundle price", latex=r"\rho", description="P_R/P_L")
     m.variable("o", rs, "relative bundle expenditure", description="E_R/E_L")
-    m.variable("omega", rs, "ree share", observed=True, latex=r"\omega")
+    m.variable("omega", rs, "ree share", observed=True)
     m.variable("a", rs, "innovation bias", description="A_R/A_L")
     m.variable("A_R", rs, "ree varieties", latex="A^R")
     m.variable("A_L", rs, "labour varieties", latex="A^L")
@@ -136,7 +129,7 @@ def _declare_variables(m: Model, region, sector) -> None:
     m.variable("c", rs, "value added cost")
     m.variable("x", rs, "unit cost")
     m.variable("P", rs, "price index")
-    m.variable("pi", [importer, exporter, sector], "expenditure share", observed=True, latex=r"\pi")
+    m.variable("pi", [importer, exporter, sector], "expenditure share", observed=True)
     m.variable("X", rs, "expenditure", observed=True, unit="million USD")
     m.variable("G", rs, "gross output", observed=True, unit="million USD")
     m.variable("V", rs, "value added", unit="million USD")
@@ -177,35 +170,28 @@ def _value_added(m: Model) -> None:
         m.define(A_R[i, s], a[i, s] * A_L[i, s])
         m.define(P_R[i, s], markup * q[i] * A_R[i, s] ** (-phi))
         m.define(P_L[i, s], markup * w[i] * A_L[i, s] ** (-phi))
-        m.define(
-            c[i, s],
-            (gamma[s] * P_R[i, s] ** (1 - eps[s]) + (1 - gamma[s]) * P_L[i, s] ** (1 - eps[s]))
-            ** (1 / (1 - eps[s])),
-        )
+        m.define(c[i, s], blocks.ces_price(eps[s], (gamma[s], P_R[i, s]), (1 - gamma[s], P_L[i, s])))
     m.identity(omega[i, s], gamma[s] * (P_R[i, s] / c[i, s]) ** (1 - eps[s]))
 
 
 def _trade(m: Model) -> None:
-    (n, i, j), (s,) = m.sets["region"].indices("n i j"), m.sets["sector"].indices("s")
-    x, P, pi, lam, d, tau = (m[v] for v in ("x", "P", "pi", "lam", "d", "tau"))
-    theta = m["theta"]
+    (s,) = m.sets["sector"].indices("s")
+    x, lam, d, tau = (m[v] for v in ("x", "lam", "d", "tau"))
     with m.block("trade"):
-        m.define(
-            P[n, s],
-            Sum(lam[j, s] * (x[j, s] * d[n, j, s] * (1 + tau[n, j, s])) ** (-theta[s]), j) ** (-1 / theta[s]),
-        )
-        m.define(
-            pi[n, i, s], lam[i, s] * (x[i, s] * d[n, i, s] * (1 + tau[n, i, s]) / P[n, s]) ** (-theta[s])
+        blocks.ces_trade(
+            m, lambda n, j: lam[j, s], lambda n, j: x[j, s] * d[n, j, s] * (1 + tau[n, j, s]), (s,)
         )
 
 
 def _accounts(m: Model) -> None:
-    (n, i), (s, k) = m.sets["region"].indices("n i"), m.sets["sector"].indices("s k")
-    X, G, V, I, pi, tau = (m[v] for v in ("X", "G", "V", "I", "pi", "tau"))
-    w, L, beta = m["w"], m["L"], m["beta"]
+    (n, i), (s,) = m.sets["region"].indices("n i"), m.sets["sector"].indices("s")
+    G, V, w, L, beta = (m[v] for v in ("G", "V", "w", "L", "beta"))
+
+    def tariff(n, i, s):
+        return m["tau"][n, i, s]
+
     with m.block("accounts"):
-        m.define(X[n, s], m["alpha"][n, s] * I[n] + Sum(m["nu_k"][n, s, k] * G[n, k], k))
-        m.define(G[i, s], Sum(pi[n, i, s] * X[n, s] / (1 + tau[n, i, s]), n))
+        blocks.goods_market(m, blocks.inputs_of(m, lambda n, k: G[n, k]), tariff=tariff)
         m.define(V[i, s], m["nu"][i, s] * G[i, s])
-        m.define(m["T_M"][n], Sum(tau[n, i, s] / (1 + tau[n, i, s]) * pi[n, i, s] * X[n, s], i, s))
+        m.define(m["T_M"][n], blocks.tariff_revenue(m, n, tariff))
         m.equate("labour market", w[i] * L[i], (beta - 1) / beta * Sum((1 - m["omega"][i, s]) * V[i, s], s))

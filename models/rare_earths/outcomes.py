@@ -5,6 +5,8 @@ from __future__ import annotations
 from sympy import KroneckerDelta, Product, Sum
 
 from framework import Model, base
+from models.blocks import ces_price
+from models.rare_earths.income import factor_income
 from models.rare_earths.ree_market import producer_price
 
 
@@ -12,7 +14,7 @@ def income_outcomes(m: Model) -> None:
     """Consumption, GDP in three definitions, and factor income, by region."""
     region, money = [m.sets["region"]], "million USD"
     (n, i), (s, k) = m.sets["region"].indices("n i"), m.sets["sector"].indices("s k")
-    I, P, G, V, x, q, r, R = (m[v] for v in ("I", "P", "G", "V", "x", "q", "r", "R"))
+    I, P, G, x, q, r, R = (m[v] for v in ("I", "P", "G", "x", "q", "r", "R"))
     p = producer_price(m)
     P_C = m.variable("P_C", region, "consumption price", latex="P^C")
     C = m.variable("C", region, "real consumption")
@@ -24,7 +26,7 @@ def income_outcomes(m: Model) -> None:
     m.define(P_C[n], Product(P[n, s] ** m["alpha"][n, s], s))
     m.define(C[n], I[n] / P_C[n])
     m.define(Y[n], I[n] - m["D"][n])
-    m.define(F[n], m["w"][n] * m["L"][n] + p[n] * R[n] + Sum(V[n, s], s) / m["beta"])
+    m.define(F[n], factor_income(m, n))
     output = Sum(base(x[i, s]) * G[i, s] / x[i, s], s)
     inputs = Sum(m["nu_k"][i, k, s] * G[i, s] * base(P[i, k]) / P[i, k], k, s)
     m.define(Y_a[i], output - inputs + base(p[i]) * R[i] - Sum(base(q[i]) * r[i, s], s))
@@ -49,8 +51,8 @@ def sector_outcomes(m: Model) -> None:
         m.define(B[s], 100 * Sum(abroad * a[i, s] / base(a[i, s]), i) / weight - 100)
         sales = m["pi"][n, i, s] * m["X"][n, s] / (1 + m["tau"][n, i, s])
         m.define(E[i, s], Sum((1 - KroneckerDelta(n, i)) * sales, n))
-        gamma, e = m["gamma"][s], 1 - m["epsilon"][s]
+        gamma = m["gamma"][s]
         ree_price = m["P_R"][i, s] * base(m["q"][i]) / m["q"][i]
         labour_price = m["P_L"][i, s] * base(m["w"][i]) / m["w"][i]
-        cost = (gamma * ree_price**e + (1 - gamma) * labour_price**e) ** (1 / e)
+        cost = ces_price(m["epsilon"][s], (gamma, ree_price), (1 - gamma, labour_price))
         m.define(T[i, s], base(m["c"][i, s]) / cost)
