@@ -10,6 +10,7 @@ import pytest
 import sympy as sp
 from expected import assert_expected
 from sympy import KroneckerDelta, Product, Sum
+from sympy.core.alphabets import greeks
 from trade_model import armington_by_conditions, symbols_only
 
 from framework import Model, base, hat
@@ -219,11 +220,12 @@ def test_the_source_is_well_formed(technology, hats):
 
 
 def known_commands(model: Model) -> set[str]:
-    """Commands of amsmath that MathJax and KaTeX have too, and those in the declared notation."""
+    """Commands of amsmath that MathJax and KaTeX have too, Greek letters, and those in the declared notation."""
     declared = {c for d in model.symbols.values() for c in re.findall(r"\\[a-zA-Z]+", d.latex)}
     layout = "begin end textbf text hline quad forall times left right Bigl Bigr"
     signs = "frac sum prod mathbf hat widehat mathit mathrm neq prime"
-    return declared | {rf"\{c}" for c in f"{layout} {signs}".split()}
+    letters = ["lambda", *greeks, *(name.capitalize() for name in greeks)]
+    return declared | {rf"\{c}" for c in [*f"{layout} {signs}".split(), *letters]}
 
 
 def test_output_does_not_depend_on_the_hash_seed():
