@@ -66,50 +66,24 @@ def rare_earths() -> Model:
 
 
 def _declare_data(m: Model, region, sector) -> None:
-    importer, exporter = region.alias("importer"), region.alias("exporter")
-    m.parameter(
-        "epsilon",
-        [sector],
-        "ree elasticity",
-        latex=r"\varepsilon",
-        lower=0.0,
-        description="elasticity of substitution between the REE and the labour bundle",
-    )
+    pair = [region.alias("importer"), region.alias("exporter"), sector]
+    rate = {"level": True, "lower": -1.0, "unit": "rate"}
+    about = "elasticity of substitution between the REE and the labour bundle"
+    m.parameter("epsilon", [sector], "ree elasticity", latex=r"\varepsilon", lower=0.0, description=about)
     m.parameter("theta", [sector], "trade elasticity", positive=True, usual=blocks.TRADE_ELASTICITIES)
-    m.parameter(
-        "beta",
-        [],
-        "variety elasticity",
-        positive=True,
-        description="elasticity of substitution between varieties; markup beta/(beta-1)",
-    )
-    m.parameter(
-        "phi",
-        [],
-        "variety productivity",
-        description="elasticity of bundle productivity to the measure of varieties",
-    )
-    m.parameter(
-        "kappa",
-        [],
-        "research elasticity",
-        description="elasticity of the measure of varieties to research effort",
-    )
+    about = "elasticity of substitution between varieties; markup beta/(beta-1)"
+    m.parameter("beta", [], "variety elasticity", positive=True, description=about)
+    about = "elasticity of bundle productivity to the measure of varieties"
+    m.parameter("phi", [], "variety productivity", description=about)
+    about = "elasticity of the measure of varieties to research effort"
+    m.parameter("kappa", [], "research elasticity", description=about)
     m.parameter("alpha", [region, sector], "final share")
     m.fundamental("gamma", [sector], "ree weight", lower=0.0)
     m.fundamental("Ybar", [], "world factor income", latex=r"\bar Y")
     m.exogenous("lam", [region, sector], "technology")
-    m.exogenous("d", [importer, exporter, sector], "trade cost")
-    m.exogenous("tau", [importer, exporter, sector], "tariff", level=True, lower=-1.0, unit="rate")
-    m.exogenous(
-        "t",
-        [],
-        "export tax",
-        level=True,
-        lower=-1.0,
-        unit="rate",
-        description="ad-valorem tax on REE exports",
-    )
+    m.exogenous("d", pair, "trade cost")
+    m.exogenous("tau", pair, "tariff", **rate)
+    m.exogenous("t", [], "export tax", description="ad-valorem tax on REE exports", **rate)
 
 
 def _declare_variables(m: Model, region, sector) -> None:
@@ -138,23 +112,10 @@ def _declare_variables(m: Model, region, sector) -> None:
     m.variable("T_M", [region], "tariff revenue", level=True, latex="T^M", unit="million USD")
     m.variable("T_R", [region], "export tax revenue", level=True, latex="T^R", unit="million USD")
     m.variable("XR", [], "ree exports", level=True, lower=0.0, latex="X^R", unit=REE_UNIT)
-    m.variable(
-        "zX",
-        [],
-        "ree export ratio",
-        level=True,
-        lower=0.0,
-        latex="z^X",
-        unit="new over baseline",
-        description="net REE exports, new over baseline",
-    )
-    m.variable(
-        "zq",
-        [],
-        "ree price ratio",
-        latex="z^q",
-        description="world REE price relative to the wage of the numeraire region",
-    )
+    about = {"unit": "new over baseline", "description": "net REE exports, new over baseline"}
+    m.variable("zX", [], "ree export ratio", level=True, lower=0.0, latex="z^X", **about)
+    about = "world REE price relative to the wage of the numeraire region"
+    m.variable("zq", [], "ree price ratio", latex="z^q", description=about)
 
 
 def _value_added(m: Model) -> None:
