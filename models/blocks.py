@@ -14,7 +14,7 @@ from sympy import Add, Expr, Product, Sum
 from framework import Model
 
 TRADE_ELASTICITIES = (0.3, 60.0)
-"""Usual values: the estimates of Caliendo and Parro (2015), table 1, from 0.37 (other transport) to 51.08 (petroleum)."""
+"""Usual values; those of Caliendo and Parro (2015), table 1, go from 0.37 (other transport) to 51.08 (petroleum)."""
 
 Pair = Callable[[Any, Any], Expr]
 Triple = Callable[[Any, Any, Any], Expr]
@@ -62,7 +62,14 @@ def declare_economy(m: Model, *, linkages: bool = True, tariffs: bool = False) -
 
 
 def unit_cost(m: Model, value_added: Pair | None = None) -> None:
-    """Cobb-Douglas cost of the input bundle: the composite goods of all sectors, and labour or what else costs (i, s)."""
+    """Cobb-Douglas cost of the input bundle: value added and the composite goods of all sectors.
+
+    Parameters
+    ----------
+    m : Model
+    value_added : callable, optional
+        Price of value added of region i in sector s, an expression of (i, s); the wage by default.
+    """
     (i,), (s, k) = m.sets["region"].indices("i"), m.sets["sector"].indices("s k")
     price = value_added(i, s) if value_added else m["w"][i]
     inputs = Product(m["P"][i, k] ** m["nu_k"][i, k, s], k)
@@ -70,7 +77,15 @@ def unit_cost(m: Model, value_added: Pair | None = None) -> None:
 
 
 def ces_price(elasticity: Expr, *inputs: tuple[Any, ...]) -> Expr:
-    """Price of a CES nest of inputs: the weight and price of each, and the index that it runs over, if any."""
+    """Price of a CES nest.
+
+    Parameters
+    ----------
+    elasticity : Expr
+        Elasticity of substitution.
+    *inputs : tuple
+        Weight and price of each input, and the index to sum over, if it stands for many.
+    """
     power = 1 - elasticity
     parts = ((weight * price**power, over) for weight, price, *over in inputs)
     return Add(*(Sum(part, *over) if over else part for part, over in parts)) ** (1 / power)
