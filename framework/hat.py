@@ -97,7 +97,7 @@ class _Transform:
         out.symbols = self.symbols(out)
         data = {d.symbol for d in out.symbols.values() if d.kind is Kind.PARAMETER}
         out.baseline = [
-            replace(eq, lhs=_at_baseline(eq.lhs), rhs=_at_baseline(eq.rhs))
+            replace(eq, lhs=tidy_indices(_at_baseline(eq.lhs)), rhs=tidy_indices(_at_baseline(eq.rhs)))
             for eq in equations_of_data(self.model, data)
         ]
         return out

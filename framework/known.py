@@ -25,20 +25,17 @@ def equations_of_data(model: Model, data: set[str]) -> list[Equation]:
     data : set of str
         Symbols whose baseline value is given.
     """
-    known, made = set(data), dict[str, Equation]()
-    found = True
-    while found:
-        found = {
-            symbol_name(eq.lhs): eq
-            for eq in model.equations
-            if eq.defines and symbol_name(eq.lhs) not in known and symbols_of(eq.rhs) <= known
-        }
-        made.update(found)
-        known.update(found)
+    made = {
+        symbol_name(eq.lhs): eq
+        for eq in model.equations
+        if eq.defines and symbol_name(eq.lhs) not in data and symbols_of(eq.rhs) <= data
+    }
     return [
         replace(eq, lhs=_in_data(eq.lhs, made), rhs=_in_data(eq.rhs, made))
         for eq in model.equations
-        if eq.complement is None and eq not in made.values() and symbols_of(eq.lhs, eq.rhs) <= known
+        if eq.complement is None
+        and eq not in made.values()
+        and symbols_of(eq.lhs, eq.rhs) <= data | made.keys()
     ]
 
 
@@ -48,5 +45,5 @@ def _in_data(expr: sp.Expr, made: dict[str, Equation]) -> sp.Expr:
     for atom in declared_atoms(expr):
         if eq := made.get(symbol_name(atom)):
             binding = dict(zip(subscripts(eq.lhs), subscripts(atom), strict=True))
-            table[atom] = _in_data(rename(eq.rhs, binding), made)
+            table[atom] = rename(eq.rhs, binding)
     return expr.xreplace(table)

@@ -15,7 +15,7 @@ from oracles.economies import random_economy
 from rare_earths_economy import baseline
 from sympy import Sum, log
 
-from framework import Model, ModelError, SolveError, compile_model, hat, solve
+from framework import DataError, Model, ModelError, SolveError, compile_model, hat, solve
 from framework.symbols import Kind, declared_atoms, symbol_name
 from framework.testing import assert_hat_equals_levels, assert_replicates, assert_walras
 from models import MODELS, armington, rare_earths
@@ -327,3 +327,33 @@ def test_hats_compose(seed, tax, technology):
     for key, value in back.outcomes.items():
         if value.attrs["role"] == "hat" and key not in AT_BASE_PRICES:
             assert_allclose(value * there[key], 1, rtol=1e-11, err_msg=str(key))
+
+
+# ---- data held against the equations that they state -----------------------------------------------
+
+
+def made_of_data() -> Model:
+    """A total of what is defined by data over the same indices as the sum that it stands in."""
+    m = Model("made", "made of data")
+    good = m.set("good")
+    to = good.alias("to")
+    i, j = good.indices("i j")
+    a = m.parameter("a", [good, to], "weight", positive=True)
+    L = m.exogenous("L", [good], "labour")
+    Y = m.variable("Y", [good], "row sum")
+    w = m.variable("w", [good], "worth", observed=True)
+    m.define(Y[i], Sum(a[i, j], j))
+    m.define(w[i], Sum(Y[j] * a[j, i], j))
+    m.define(m.variable("C", [good], "consumption")[i], w[i] * L[i])
+    return m
+
+
+def test_a_definition_made_of_data_stands_in_for_what_is_not_data():
+    weights = np.array([[1.0, 2.0], [3.0, 4.0]])
+    labels = {"good": ["A", "B"], "to": ["A", "B"]}
+    worth = weights.T @ weights.sum(axis=1)
+    data = xr.Dataset({"weight": (("good", "to"), weights), "worth": ("good", worth)}, labels)
+    system = compile_model(hat(made_of_data()))
+    system.bind(data)
+    with pytest.raises(DataError, match="'worth' differ from 'worth' by -1 at good=B"):
+        system.bind(data.assign(worth=("good", worth + np.array([0, 1]))))
