@@ -7,10 +7,9 @@ from typing import Any
 
 import xarray as xr
 
+from framework.binding import TRADE_DIMS
 from framework.errors import DataError, ScenarioError, did_you_mean
 from framework.symbols import Declaration
-
-TRADE_DIMS = ("importer", "exporter")
 
 
 def shock(value: Any, declaration: Declaration, data: xr.Dataset, place: str) -> xr.DataArray:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from framework.model import Model
 
 Labels = dict[str, list]
+TRADE_DIMS = ("importer", "exporter")
+"""Dims of what crosses a border: unless a shock names pairs of them, a region's trade with itself is as before."""
 
 
 @dataclass
@@ -253,8 +255,17 @@ class Reader:
         if isinstance(given, xr.DataArray):
             self._check_dims(decl, given, optional=True)
             missing = {d.name: self.bound.labels[d.root] for d in decl.dims if d.name not in given.dims}
-            return self.aligned(decl, given.expand_dims(missing) if missing else given)
-        return np.full(self._shape(decl), _number(decl, given))
+            out = self.aligned(decl, given.expand_dims(missing) if missing else given)
+            return self._at_borders(decl, out, plain) if {*missing} & {*TRADE_DIMS} else out
+        return self._at_borders(decl, np.full(self._shape(decl), _number(decl, given)), plain)
+
+    def _at_borders(self, decl: Declaration, new: np.ndarray, plain: np.ndarray | None) -> np.ndarray:
+        """A new value for what crosses a border, see `TRADE_DIMS`; others are as given."""
+        roots = dict(zip(decl.dim_names, decl.roots, strict=True))
+        if plain is None or len({roots.get(d, d) for d in TRADE_DIMS}) > 1:
+            return new
+        importer, exporter = (np.indices(new.shape)[decl.dim_names.index(d)] for d in TRADE_DIMS)
+        return np.where(importer == exporter, plain, new)
 
     def _table(self, decl: Declaration, given: Mapping, plain: np.ndarray | None) -> np.ndarray:
         if len(decl.dims) != 1:

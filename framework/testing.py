@@ -22,7 +22,7 @@ from framework.solution import Solution
 from framework.solve import SOLVERS, Problem, solve
 from framework.solve.accounting import about_budgets, missing_income, wedges
 from framework.solve.certify import certify
-from framework.symbols import Declaration, Kind
+from framework.symbols import Kind
 
 __all__ = [
     "assert_hat_equals_levels",
@@ -138,9 +138,10 @@ def assert_hat_equals_levels(
     )
     old = solve(in_levels.bind(primitives, {}, elements))
     factor = {key: float(old[outcome]) for key, outcome in (units or {}).items()}
-    moved = {k: _shocked(in_levels.model.declaration(k), primitives, v, factor) for k, v in shocks.items()}
+    problem = in_hats.bind(_observed(in_levels, primitives, old, factor), shocks, elements)
+    moved = {k: _shocked(problem, k, primitives, v, factor) for k, v in shocks.items()}
     new = solve(in_levels.bind(primitives, moved, elements))
-    hats = solve(in_hats.bind(_observed(in_levels, primitives, old, factor), shocks, elements))
+    hats = solve(problem)
     found, expected = {}, {}
     for key, level in new.variables.items():
         if key not in hats.variables:
@@ -358,17 +359,15 @@ def _system(model: Model | System) -> System:
     return compile_model(model) if isinstance(model, Model) else model
 
 
-def _shocked(decl: Declaration, primitives: xr.Dataset, shock: object, factor: Mapping[str, float]) -> object:
+def _shocked(
+    problem: Problem, key: str, primitives: xr.Dataset, shock: object, factor: Mapping[str, float]
+) -> object:
     """A shock of the model in hats as one of the model in levels."""
+    decl, bound = problem.system.model.declaration(key), problem.bound
     if decl.level:
-        return _times(shock, 1 / factor.get(decl.key, 1.0))
-    if isinstance(shock, Mapping):
-        (dim,) = primitives[decl.key].dims
-        ratio = xr.ones_like(primitives[decl.key], dtype=float)
-        for label, value in shock.items():
-            ratio.loc[{dim: label}] = value
-        return primitives[decl.key] * ratio
-    return primitives[decl.key] * shock  # type: ignore[operator]
+        return _times(shock, 1 / factor.get(key, 1.0))
+    labels = {d.name: bound.labels[d.root] for d in decl.dims}
+    return primitives[key] * xr.DataArray(bound.values[decl.symbol], labels, decl.dim_names)
 
 
 def _observed(

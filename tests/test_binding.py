@@ -74,7 +74,14 @@ def test_integers_and_numpy_scalars_are_numbers(data):
 def test_a_shock_without_a_dim_holds_for_all_its_labels(data):
     by_importer = xr.DataArray([1, 1.5, 1, 1], {"importer": data.importer}, ["importer"])
     value = ARMINGTON.bind(data, {"trade_cost": by_importer}).bound.values["d_hat"]
-    assert (value == np.array([1, 1.5, 1, 1])[:, None]).all()
+    assert (value == np.where(np.eye(4), 1, np.array([1, 1.5, 1, 1])[:, None])).all()
+
+
+def test_a_number_leaves_the_trade_of_a_region_with_itself(data):
+    bound = ARMINGTON.bind(data, {"trade_cost": 1.5}).bound
+    assert (bound.values["d_hat"] == np.where(np.eye(4), 1, 1.5)).all()
+    everywhere = xr.full_like(data.expenditure_share, 1.5)
+    assert (ARMINGTON.bind(data, {"trade_cost": everywhere}).bound.values["d_hat"] == 1.5).all()
 
 
 def test_binding_leaves_the_data_alone(data):

@@ -111,7 +111,8 @@ def test_zeros_of_the_full_table(systems, official_data):
 @pytest.mark.parametrize("key", ["export_tax", "tariff", "trade_cost", "technology", "ree_endowment"])
 def test_symbolic_shock_equals_a_bound_one(systems, baseline, key):
     system, value = systems(), 1.07 if key not in ("export_tax", "tariff") else 0.07
-    bound = system.bind(baseline, {key: value})
+    everywhere = baseline.tariff * 0 + value if key in ("tariff", "trade_cost") else value
+    bound = system.bind(baseline, {key: everywhere})
     symbolic = system.bind(baseline, {}).casadi_function([key])
     u = point(bound)
     given = np.full(symbolic.size_in(key), value)

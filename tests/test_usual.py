@@ -65,7 +65,7 @@ def test_tariffs_in_percent_are_solved_with_a_warning_in_the_provenance():
 def test_a_tariff_of_a_shock_in_percent():
     (words,) = unusual(system().bind(economy(), {"tariff": 12.5}))
     assert words == (
-        "'tariff' is 12.5 (1250 percent) at importer=CHN, exporter=CHN, sector=S001 (and 26 more), "
+        "'tariff' is 12.5 (1250 percent) at importer=CHN, exporter=USA, sector=S001 (and 17 more), "
         "where -0.5 to 2 is usual: is it in percent? Divide it by 100"
     )
 
