@@ -416,6 +416,18 @@ def test_equations_are_printed_in_levels_and_hats():
     assert r"\lambda" in invoke("equations", "armington", "--latex").stdout
 
 
+def test_labels_are_never_taken_for_markup(tmp_path):
+    table = (ROOT / "calibration" / "data" / "sam_hosoe_gasawa_hashimoto_2010.csv").read_text()
+    sam = tmp_path / "sam.csv"
+    sam.write_text(table.replace("BRD", "bold").replace("MLK", "milk"))
+    result = invoke(
+        "run", "standard-cge", "--data", sam, "--shock", "tariff_rate=0", "--out", tmp_path / "out"
+    )
+    assert result.exit_code == 0
+    assert "X[bold, milk]" in result.stdout
+    assert "pq[bold]" in result.stdout
+
+
 def test_models_are_listed():
     result = invoke("models")
     assert result.exit_code == 0

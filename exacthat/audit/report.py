@@ -11,6 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from empirics.figure_style import DARK, GREY, PAGE_WIDTH, NamedFigure, drawn
 from exacthat.audit.cases import (
@@ -67,11 +68,10 @@ def _phi(finding: Finding) -> str:
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
-def _cell(finding: Finding | None) -> str:
+def _cell(finding: Finding | None) -> str | Text:
     if finding is None:
         return "–"
-    style = _STYLE[finding.verdict]
-    return f"[{style}]{verdict(finding)}[/]\n{finding.extent}"
+    return Text.assemble((verdict(finding), _STYLE[finding.verdict]), f"\n{finding.extent}")
 
 
 def as_frame(findings: Sequence[Finding]) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from exacthat.bench.run import OURS, Row
 
@@ -43,7 +44,7 @@ def table(rows: Sequence[Row], title: str) -> Table:
                 "" if row.iterations is None else str(row.iterations),
                 _number(row.residual, ".0e"),
                 _number(row.error, ".0e"),
-                f"[{STYLE[row.verdict]}]{row.verdict}[/]",
+                Text(row.verdict, style=STYLE[row.verdict]),
                 end_section=row is group[-1],
             )
     return shown

@@ -75,13 +75,13 @@ def bench_command(
         variants=choices(variant or []),
         limit=time_limit,
         track=progress,
-        remark=lambda text: err.print(f"note: {text}", highlight=False, markup=False, soft_wrap=True),
+        remark=lambda text: err.print(f"note: {text}", highlight=False, soft_wrap=True),
     )
     title = economy.attrs.get("title") or f"{model}, {data or 'its default data'}"
     title = f"{title}: solvers"
     out.print(table(rows, title))
     for line in remarks(rows):
-        out.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+        out.print(f"  {line}", highlight=False, soft_wrap=True)
     _explain(rows)
     if json_file:
         json_file.write_text(json.dumps(as_json(rows), indent=1, allow_nan=False) + "\n", encoding="utf-8")

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from exacthat.cli.console import err, explained, out, progress, show_outcome, show_pairs, show_warnings
+from exacthat.cli.console import (
+    err,
+    explained,
+    out,
+    progress,
+    show_heading,
+    show_outcome,
+    show_pairs,
+    show_warnings,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -157,10 +166,10 @@ def check(
     from framework import analyse, compile_model, hat
 
     declared = choose(load_model(model), variant or [])
-    out.print(f"[bold]{declared.name}[/bold]: {declared.title}", highlight=False, soft_wrap=True)
+    show_heading(declared.name, f": {declared.title}")
     hats = hat(declared)
     structure = analyse(hats)
-    out.print(structure.to_text(), highlight=False, markup=False, soft_wrap=True)
+    out.print(structure.to_text(), highlight=False, soft_wrap=True)
     if declared.variants:
         show_pairs([(k, ", ".join(v)) for k, v in declared.variants.items()], "variants")
     if data is not None or has_baseline(model):
@@ -263,7 +272,7 @@ def _replicate(model: Model, reference: str, data: str | None) -> None:
     show_warnings(unusual(problem))
     require_feasible(problem)
     solution = solve(problem)
-    out.print("[bold]baseline replicated without a shock[/bold]")
+    show_heading("baseline replicated without a shock")
     for name, value, bound, passed in solution.certificate.rows():
         out.print(
             f"  {name}: {value:.2g} (bound {bound:.2g}) {'holds' if passed else 'fails'}", highlight=False
@@ -280,7 +289,7 @@ def _test_budgets(system: System, data: xr.Dataset | None) -> None:
     else:
         said = check_budgets(system, data)
         where = " (on a synthetic economy)" if data.attrs.get("synthetic") == "yes" else ""
-    out.print(f"[bold]budgets[/bold]: {said}{where}", highlight=False, soft_wrap=True)
+    show_heading("budgets", f": {said}{where}")
 
 
 def _write(outcome: Outcome, folder: Path, force: bool) -> None:
@@ -315,7 +324,7 @@ def _summarise(outcome: Outcome) -> None:
 
     results = outcome.results
     if results.attrs.get("data") == "synthetic":
-        out.print(f"[bold]{results.attrs['title']}[/bold]", highlight=False, soft_wrap=True)
+        show_heading(results.attrs["title"])
     scenarios = [str(name) for name in results["scenario"].values]
     show_pairs(list(zip(scenarios, map(str, results["setting_in_words"].values), strict=True)))
     if binding := summary.regimes(results):

@@ -30,8 +30,9 @@ T = TypeVar("T")
 INTERRUPTED = 130
 """Exit code of a program that was stopped with Ctrl-C, by convention of shells."""
 
-out = Console()
-err = Console(stderr=True)
+# Labels, names and messages may hold brackets: nothing that is printed is markup.
+out = Console(markup=False)
+err = Console(stderr=True, markup=False)
 
 
 def explained(command: Callable[P, R]) -> Callable[P, R]:
@@ -60,7 +61,7 @@ def progress(cases: Sequence[T]) -> Iterator[T]:
     """Go through cases, or other work by name, with a progress bar on stderr that names the one in work."""
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -112,6 +113,11 @@ def _side_by_side(headers: Sequence[str], tables: Sequence[Table], titled: bool)
             used = names
         used += width
     return [slice(a, b) for a, b in zip(begins, [*begins[1:], len(headers)], strict=True)]
+
+
+def show_heading(title: str, text: str = "") -> None:
+    """Print a line that begins in bold."""
+    out.print(Text.assemble((title, "bold"), text), soft_wrap=True)
 
 
 def show_warnings(warnings: Sequence[str]) -> None:

@@ -55,7 +55,7 @@ def did_command(
         status.update("tables and figures")
         _write(study, out_dir, force)
     for table in study.tables:
-        out.print(table.to_text(), highlight=False, markup=False, soft_wrap=True)
+        out.print(table.to_text(), highlight=False, soft_wrap=True)
     out.print(f"Results, tables and figures are in {out_dir}", highlight=False)
 
 

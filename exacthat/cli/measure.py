@@ -62,9 +62,9 @@ def measure_command(
             tables_prices.basket_table(quoted, measurement["total_requirements"]),
         ]
         _write(measurement, written, figures, note, out_dir, force)
-    out.print(beside_slides(measurement).text(), highlight=False, markup=False, soft_wrap=True)
+    out.print(beside_slides(measurement).text(), highlight=False, soft_wrap=True)
     if note:
-        err.print(note, highlight=False, markup=False, soft_wrap=True)
+        err.print(note, highlight=False, soft_wrap=True)
     out.print(f"Measurement, tables and figures are in {out_dir}", highlight=False)
 
 

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from exacthat.cli import patents_options as o
-from exacthat.cli.console import err, explained, out
+from exacthat.cli.console import err, explained, out, show_heading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -321,7 +321,7 @@ def _show_counts(counts: xr.Dataset) -> None:
 
 
 def _show(table: pd.DataFrame, title: str) -> None:
-    out.print(f"[bold]{title}[/bold]", highlight=False)
+    show_heading(title)
     shown = Table(box=None, pad_edge=False)
     for column in table.columns:
         shown.add_column(str(column), justify="left" if table[column].dtype.kind in "OUT" else "right")
