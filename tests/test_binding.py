@@ -14,7 +14,9 @@ from levels_of import system
 from sympy import Sum
 
 import calibration
+from calibration.synthetic import SYNTHETIC
 from framework import DataError, Model, compile_model, hat, solve
+from models import blocks, caliendo_parro
 
 ARMINGTON = systems()[1]
 SHOCK = {"labour": {"R1": 1.3}}
@@ -244,6 +246,26 @@ def test_shares_that_do_not_sum_to_one(data):
 def test_a_table_that_does_not_balance(ree):
     ree["gross_output"].loc[{"region": "JPN"}] *= 1.01
     refused(r"the terms of '.*' differ from '.*' by .* at region=\w+.*balance the table", ree, model=hats())
+
+
+def test_a_budget_without_a_revenue_that_the_data_have():
+    def accounts(m):
+        n, i = m.sets["region"].indices("n i")
+        (s,) = m.sets["sector"].indices("s")
+        blocks.goods_market(
+            m, blocks.inputs_of(m, lambda n, k: m["G"][n, k]), tariff=lambda n, i, s: m["tau"][n, i, s]
+        )
+        m.define(m["I"][n], m["w"][n] * m["L"][n] + m["D"][n])
+        m.equate("labour market", m["w"][i] * m["L"][i], Sum(m["nu"][i, s] * m["G"][i, s], s))
+        m.numeraire(Sum(m["w"][i] * m["L"][i], i), m["Ybar"], redundant="labour market")
+
+    system = compile_model(hat(caliendo_parro().replace("accounts", accounts)))
+    refused(
+        r"the terms of 'final expenditure' differ from 'final_expenditure' by -.* at region=\w+ .*; they are made of "
+        r"deficit, value_added_share, gross_output; 'tariff', not zero in the data, does not enter it, so that what it",
+        SYNTHETIC["caliendo-parro"](3, 3),
+        model=system,
+    )
 
 
 # ---- shocks --------------------------------------------------------------------------------------

@@ -289,6 +289,19 @@ def test_one_wrong_datum_is_refused_by_name(key, wrong):
         systems()[1].bind(base.assign({key: values}))
 
 
+def test_a_fault_is_told_where_it_is():
+    base = baseline(textbook())
+    base["armington_composite_price"].loc[{"good": "MLK"}] = 1.5
+    with pytest.raises(DataError, match=r"at good=MLK; .* look first at armington_composite_price, which"):
+        systems()[1].bind(base)
+    base = baseline(textbook())
+    base["intermediate_input"].loc[{"good": "BRD", "using_good": "MLK"}] = 9.0
+    with pytest.raises(
+        DataError, match=r"by .* at good=BRD, using_good=MLK; .* look first at intermediate_input"
+    ):
+        systems()[1].bind(base)
+
+
 def test_the_datum_that_is_in_no_condition_that_holds_is_looked_at_first():
     base = baseline(textbook())
     base["factor_share"].loc[{"factor": "CAP", "good": "BRD"}] = 0.1

@@ -27,6 +27,8 @@ class Condition:
         Where it comes from.
     keys : tuple of str
         The data that it is about: a total, or shares; none where both sides are sums.
+    dims : dict of str to str
+        Dim of each index, where the equation says what it is an index of.
     gap, total : Ref
         Difference of the two sides, and the size with which it is compared.
     is_share : bool
@@ -35,6 +37,7 @@ class Condition:
 
     equation: str
     keys: tuple[str, ...]
+    dims: dict[str, str]
     gap: Ref
     total: Ref
     is_share: bool
@@ -66,7 +69,9 @@ def _account(lowering: Lowering, model: Model, eq: Equation) -> Condition:
     graph = lowering.graph
     minus = Ref(graph.const(-1.0), ())
     gap = graph.add([*(lowering.term(t) for t in parts), graph.mul([minus, lowering.value(eq.total)])])
-    return Condition(eq.name, (_key(model, eq.total),), gap, lowering.value(eq.total), False)
+    return Condition(
+        eq.name, (_key(model, eq.total),), _dims(model, eq), gap, lowering.value(eq.total), False
+    )
 
 
 def _both_sides(lowering: Lowering, model: Model, eq: Equation) -> Condition:
@@ -76,14 +81,23 @@ def _both_sides(lowering: Lowering, model: Model, eq: Equation) -> Condition:
     minus = Ref(graph.const(-1.0), ())
     gap = graph.add([*left, *(graph.mul([minus, term]) for term in right)])
     total = graph.add([graph.apply("abs", term) for term in (*left, *right)])
-    return Condition(eq.name, (_key(model, eq.lhs),) if eq.defines else (), gap, total, False)
+    keys = (_key(model, eq.lhs),) if eq.defines else ()
+    return Condition(eq.name, keys, _dims(model, eq), gap, total, False)
 
 
 def _shares(lowering: Lowering, model: Model, eq: Equation, nest: ces) -> Condition:
     weights = sp.Add(*(summed(p.args[0], p.args[2:]) for p in nest.args[1:]))
     keys = tuple(sorted({_key(model, a) for a in declared_atoms(weights)}))
     one = Ref(lowering.graph.const(1.0), ())
-    return Condition(eq.name, keys, lowering.value(weights - 1), one, True)
+    return Condition(eq.name, keys, _dims(model, eq), lowering.value(weights - 1), one, True)
+
+
+def _dims(model: Model, eq: Equation) -> dict[str, str]:
+    """Dim of each index on the left side of a definition."""
+    if not eq.defines:
+        return {}
+    names = model.symbols[symbol_name(eq.lhs)].dim_names
+    return {str(i): name for i, name in zip(subscripts(eq.lhs), names, strict=True)}
 
 
 def _key(model: Model, atom: sp.Expr) -> str:

@@ -116,6 +116,17 @@ def missing_income(problem: Problem) -> str:
     return "; ".join(_verdict(problem, d, budgets, alone[d.symbol]) for d in guilty)
 
 
+def not_in_budget(problem: Problem, equation: str) -> list[str]:
+    """Wedges, by key, that are not zero at the baseline and do not enter a budget of this name."""
+    found = [b for b in _budgets(problem) if b.name == equation]
+    levels = problem.bound.unshocked
+    return [
+        d.key
+        for d in wedges(problem)
+        if found and d.symbol not in _symbols(found[0]) and np.any(levels.get(d.symbol, 0.0))
+    ]
+
+
 def _verdict(problem: Problem, wedge: Declaration, budgets: list[Equation], gap: float) -> str:
     lacking = [b for b in budgets if wedge.symbol not in _symbols(b)]
     size = f"with '{wedge.key}' as the only wedge they are off by {gap:.3g}"

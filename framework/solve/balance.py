@@ -24,25 +24,27 @@ def check_baseline_conditions(problem: Problem) -> None:
     if not conditions:
         return
     program = problem.tape_at(None, [r.node for c in conditions for r in (c.gap, c.total)])
-    excess = []
-    for c in conditions:
+    excess, empty = [], set()
+    for k, c in enumerate(conditions):
         gap, total = np.atleast_1d(program[c.gap.node]), np.abs(np.atleast_1d(program[c.total.node]))
         total = _aligned(c.gap, c.total, total)
         over = np.abs(gap) / np.maximum(total, _FLOOR * max(total.max(initial=0.0), 1e-300)) - TOLERANCE
-        if c.is_share:
-            over = np.where(np.abs(gap + 1) < TOLERANCE, -1.0, over)  # an empty cell: no share at all
+        if c.is_share and (none := np.abs(gap + 1) < TOLERANCE).any():  # an empty cell: no share at all
+            over = np.where(none, -1.0, over)
+            empty.add(k)
         excess.append(over)
     if failed := [k for k, over in enumerate(excess) if not (over <= 0).all()]:
-        first = conditions[failed[0]]
-        gap = np.atleast_1d(program[first.gap.node])
-        _refuse(problem, first, gap, excess[failed[0]], _suspects(problem, failed))
+        # The one that fails in the smallest part of its cells tells best where the fault is.
+        told = min(failed, key=lambda k: float((~(excess[k] <= 0)).mean()))
+        gap = np.atleast_1d(program[conditions[told].gap.node])
+        _refuse(problem, conditions[told], gap, excess[told], _suspects(problem, failed, empty))
 
 
-def _suspects(problem: Problem, failed: list[int]) -> list[str]:
-    """Data that are in every condition that fails and in none that holds."""
+def _suspects(problem: Problem, failed: list[int], empty: set[int]) -> list[str]:
+    """Data that are in every condition that fails and in none that holds, those with an empty cell aside."""
     conditions = problem.system.conditions
     wrong = set.intersection(*(_data(problem, conditions[k]) for k in failed))
-    right = (_data(problem, c) for k, c in enumerate(conditions) if k not in failed)
+    right = (_data(problem, c) for k, c in enumerate(conditions) if k not in failed and k not in empty)
     return sorted(wrong.difference(*right))
 
 
@@ -75,26 +77,38 @@ def _refuse(
 ) -> NoReturn:
     bad = ~(excess <= 0)
     worst = np.unravel_index(np.argmax(np.where(np.isnan(excess), np.inf, excess)), excess.shape)
-    axes = c.gap.node.shape_axes
-    at = ", ".join(f"{root}={problem.bound.labels[root][k]}" for root, k in zip(axes, worst, strict=False))
+    axes = zip(c.gap.node.shape_axes, map(str, c.gap.indices), worst, strict=False)
+    at = ", ".join(f"{c.dims.get(i, root)}={problem.bound.labels[root][k]}" for root, i, k in axes)
     more = f" (and at {int(bad.sum()) - 1} other places)" if bad.sum() > 1 else ""
     where = f"{f' at {at}' if at else ''}{more}"
     data = _data(problem, c)
-    likely = ""
-    if len(data) > 1 and 0 < len(suspects) < len(data):
+    likely = _forgotten(problem, c)
+    if not likely and len(data) > 1 and 0 < len(suspects) < len(data):
         likely = f"look first at {', '.join(suspects)}, which every condition that fails reads and none that holds; "
     begin = f"baseline of model '{problem.system.model.name}': "
     if c.is_share:
+        one = len(c.keys) == 1
+        what = f"'{c.keys[0]}' sums" if one else f"the shares in '{c.equation}' ({', '.join(c.keys)}) sum"
         raise DataError(
-            f"{begin}'{' + '.join(c.keys)}' sums to {1 + gap[worst]:.6g}, not 1,{where}; "
+            f"{begin}{what} to {1 + gap[worst]:.6g}, not 1,{where}; "
             f"{likely}rescale the shares or complete the data{warned(problem)}"
         )
     made = ", ".join(dict.fromkeys(d.key for d in problem.system.inputs if d.key in data.difference(c.keys)))
-    if c.keys:
-        what = f"the terms of '{c.equation}' differ from '{c.keys[0]}' by {gap[worst]:.6g}{where}; the terms"
-    else:
-        what = f"the two sides of '{c.equation}' differ by {gap[worst]:.6g}{where}; they"
+    sides = (
+        f"terms of '{c.equation}' differ from '{c.keys[0]}'" if c.keys else f"sides of '{c.equation}' differ"
+    )
+    of = f"they are made of {made}; " if made else ""
     raise DataError(
-        f"{begin}{what} are made of {made}; {likely}balance the table before it is used, or correct the equation if "
+        f"{begin}the {sides} by {gap[worst]:.6g}{where}; {of}{likely}balance the table before it is used, or correct the equation if "
         f"the table is right{warned(problem)}"
     )
+
+
+def _forgotten(problem: Problem, c: Condition) -> str:
+    """Ask after a tax, a tariff or a deficit of the data that does not enter the budget which fails."""
+    from framework.solve.accounting import not_in_budget  # it imports this module
+
+    if not (keys := not_in_budget(problem, c.equation)):
+        return ""
+    names = ", ".join(f"'{key}'" for key in keys)
+    return f"{names}, not zero in the data, does not enter it, so that what it yields or costs may be forgotten; "
