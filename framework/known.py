@@ -13,7 +13,7 @@ from framework.symbols import declared_atoms, subscripts, symbol_name, symbols_o
 
 
 def equations_of_data(model: Model, data: set[str]) -> list[Equation]:
-    """Equations of a levels model in data alone.
+    """Equations of a levels model in data alone, and definitions by data of what is observed.
 
     A variable that is not among the data is replaced by its definition where that is made of data, such as the
     composite factor by its coefficient times output.
@@ -30,7 +30,8 @@ def equations_of_data(model: Model, data: set[str]) -> list[Equation]:
         for eq in model.equations
         if eq.defines and symbol_name(eq.lhs) not in data and symbols_of(eq.rhs) <= data
     }
-    return [
+    definitions = [eq for symbol, eq in made.items() if model.symbols[symbol].observed]
+    return definitions + [
         replace(eq, lhs=_in_data(eq.lhs, made), rhs=_in_data(eq.rhs, made))
         for eq in model.equations
         if eq.complement is None

@@ -311,3 +311,15 @@ def test_the_datum_that_is_in_no_condition_that_holds_is_looked_at_first():
         r"look first at factor_share, which every condition that fails reads and none that holds",
     ):
         systems()[1].bind(base)
+
+
+@pytest.mark.parametrize("key", ["composite_factor", "utility"])
+def test_levels_that_no_equation_reads_must_be_those_of_their_definition(key):
+    base = baseline(textbook())
+    systems()[1].bind(base.drop_vars(key))
+    with pytest.raises(
+        DataError, match=rf"'{key}' is [\d.]+.*; by its definition from other data it is [\d.]+; correct it"
+    ):
+        systems()[1].bind(base.assign({key: base[key] * 1.5}))
+    with pytest.raises(DataError, match=f"'{key}' is nan"):
+        systems()[1].bind(base.assign({key: base[key] * np.nan}))

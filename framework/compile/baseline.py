@@ -14,7 +14,7 @@ from framework.algebra import Term, multiply, rename, summed, terms
 from framework.compile.ir import Ref, is_const
 from framework.compile.lower import Lowering
 from framework.model import Equation, Model
-from framework.symbols import Kind, ces, declared_atoms, subscripts, symbol_name
+from framework.symbols import Kind, ces, declared_atoms, subscripts, symbol_name, symbols_of
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def baseline_conditions(lowering: Lowering, model: Model) -> list[Condition]:
     """Conditions of every equation of a hat model."""
     if not model.is_hat:
         return []
-    in_levels = {eq.name: eq for eq in model.baseline}
+    in_levels = {eq.name: eq for eq in model.baseline if symbols_of(eq.lhs) <= model.symbols.keys()}
     out = []
     for eq in model.equations:
         if isinstance(eq.total, (sp.Symbol, sp.Indexed)):  # other totals are the sum of their own terms

@@ -132,10 +132,13 @@ class System:
         CompilerError
             If C is asked for and there is no compiler or it fails.
         """
+        from framework.solve.balance import check_levels_not_read
         from framework.solve.problem import Problem
 
         self.bound += 1
-        return Problem(self, bind_inputs(self, data, shocks or {}, elements or {}), backend=backend)
+        problem = Problem(self, bind_inputs(self, data, shocks or {}, elements or {}), backend=backend)
+        check_levels_not_read(problem, data)
+        return problem
 
 
 def compile_model(model: Model, *, conditions: bool = True) -> System:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
+from framework.binding import Reader
 from framework.compile.ir import Ref, needed
 from framework.errors import DataError
+from framework.symbols import symbol_name, symbols_of
 from framework.usual import warned
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from framework.compile.baseline import Condition
     from framework.solve.problem import Problem
 
@@ -52,6 +57,28 @@ def _data(problem: Problem, c: Condition) -> set[str]:
     """Keys of the data that a condition reads."""
     read = {n.attr[1] for n in needed([c.gap.node]) if n.op == "input"}  # type: ignore[index]
     return {d.key for d in problem.system.inputs if d.symbol in read}
+
+
+def check_levels_not_read(problem: Problem, data: xr.Dataset) -> None:
+    """Raise DataError where data on an observed variable that no equation reads contradict its definition by other data."""
+    system, reader = problem.system, Reader(problem.bound, data, problem.system.model)
+    read, declared = {d.symbol for d in system.inputs}, system.model.symbols
+    for eq in system.model.baseline:
+        symbol = symbol_name(eq.lhs)
+        if not eq.defines or symbol in declared or not symbols_of(eq.rhs) <= read:
+            continue
+        decl = next(declared[s] for s in (f"{symbol}_hat", f"{symbol}_new") if s in declared)
+        if decl.key not in data:
+            continue
+        given = reader.read(replace(decl, role="baseline", default=None, positive=False))
+        node = system.lowering.ordered(system.lowering.value(eq.rhs), list(eq.indices))
+        made = np.broadcast_to(problem.tape_at(None, [node])[node], given.shape)
+        if (bad := ~(np.abs(given - made) <= TOLERANCE * np.maximum(np.abs(made), _FLOOR))).any():
+            cell = tuple(int(k) for k in np.argwhere(bad)[0])
+            raise DataError(
+                f"'{decl.key}' is {given[cell]:.6g}{problem.bound.at(decl, cell)}; by its definition from other data it is "
+                f"{made[cell]:.6g}; correct it or leave it out"
+            )
 
 
 def identity_gaps(problem: Problem, u: np.ndarray) -> dict[str, float]:
