@@ -13,6 +13,7 @@ from framework.solve import Problem, register_solver, solve
 from framework.solve.continuation import EquilibriumPath, follow
 from framework.structure import Structure, analyse
 from framework.symbols import base
+from framework.usual import UnusualValue
 
 __all__ = [
     "Certificate",
@@ -32,6 +33,7 @@ __all__ = [
     "Status",
     "Structure",
     "System",
+    "UnusualValue",
     "analyse",
     "base",
     "channels",

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from framework.solve.problem import Problem
 
 
+class UnusualValue(UserWarning):
+    """A value of data or of a shock that is possible, and yet likely in another unit."""
+
+
 def unusual(problem: Problem) -> list[str]:
     """Say which values of the data or of the shocks lie outside the `usual` range of their declaration.
 

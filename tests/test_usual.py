@@ -14,7 +14,7 @@ from calibration.labels import read_table
 from calibration.synthetic import synthetic_caliendo_parro
 from exacthat.cli import app
 from framework import DataError, Model, SolveError, compile_model, hat, solve
-from framework.usual import unusual
+from framework.usual import UnusualValue, unusual
 from models import caliendo_parro
 
 
@@ -50,7 +50,8 @@ def test_estimates_that_are_published_are_usual():
 
 
 def test_tariffs_in_percent_are_solved_with_a_warning_in_the_provenance():
-    solution = solve(system().bind(in_percent(), {}))
+    with pytest.warns(UnusualValue, match="is it in percent"):
+        solution = solve(system().bind(in_percent(), {}))
     (words,) = solution.provenance["warnings"]
     worst = in_percent().tariff
     at = worst.where(worst == worst.max(), drop=True)

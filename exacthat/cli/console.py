@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
@@ -40,6 +41,8 @@ def explained(command: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        # Commands print what is unusual themselves.
+        warnings.filterwarnings("ignore", message=r".* is usual")
         try:
             return command(*args, **kwargs)
         except KeyboardInterrupt:

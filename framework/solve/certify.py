@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 
 import numpy as np
 import xarray as xr
@@ -21,7 +22,7 @@ from framework.solve.regimes import by_label, check_baseline, check_sides, regim
 from framework.solve.registry import Solver, find_solver
 from framework.solve.stability import CHECK, STABLE, best_responses
 from framework.symbols import Kind
-from framework.usual import warned
+from framework.usual import UnusualValue, warned
 
 IDENTITY_BOUND = 1e-8
 WALRAS_BOUND = 1e-9
@@ -44,6 +45,11 @@ def solve(problem: Problem, solver: str = "newton") -> Solution:
     -------
     Solution
 
+    Warns
+    -----
+    UnusualValue
+        Data or shocks are likely in another unit, such as a tariff in percent.
+
     Raises
     ------
     DataError
@@ -57,6 +63,8 @@ def solve(problem: Problem, solver: str = "newton") -> Solution:
     begin = time.perf_counter()
     trace = run_solver(problem, run, solver)
     about = provenance(problem, trace, solver, time.perf_counter() - begin)
+    for sentence in about["warnings"]:
+        warnings.warn(sentence, UnusualValue, stacklevel=2)
     certificate, found = certify(problem, trace, step_is_newton=run is newton)
     status = trace.status
     if status is Status.SOLVED and not certificate.passed:
