@@ -154,6 +154,12 @@ def baseline_from_flows(
         raise DataError(
             f"'flows' is negative at {first(data.flows < 0)}; every value must be zero or positive"
         )
+    own = data.flows.where(data.flows.importer == data.flows.exporter, 0.0)
+    if data.sizes["importer"] > 1 and not own.any() and data.flows.any():
+        raise DataError(
+            "'flows' has no sales of a region to itself; add them, which are output less exports: without them every region "
+            "would buy all it uses abroad"
+        )
     _refuse_own_tariffs(data.tariff)
     spent = as_region((data.flows * (1 + data.tariff)).sum("exporter"), "importer").transpose(*_CELL)
     made = as_region(data.flows.sum("importer"), "exporter").transpose(*_CELL)

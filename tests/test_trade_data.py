@@ -103,6 +103,7 @@ def test_industries_without_output_have_no_cost_shares():
         (lambda f, d: (f, d.assign(tariff=d.tariff + 0.05)), "'tariff' is not zero within a region, at importer 'CHN', exporter 'CHN'"),
         (lambda f, d: (f.assign_coords(exporter=["X", *f.exporter.values[1:]]), d), "dimension 'exporter' of 'flows' has the label 'X', which the data does not have"),
         (lambda f, d: (-f, d), "'flows' is negative at importer 'CHN', exporter 'CHN', sector 'S001'"),
+        (lambda f, d: (f.where(f.importer != f.exporter, 0.0), d), "'flows' has no sales of a region to itself; add them"),
         (lambda f, d: (f, d.assign(tariff=d.tariff * np.nan)), "'tariff' is not a finite number at importer 'CHN'"),
         (lambda f, d: (f, d.assign(value_added_share=1.1 * d.value_added_share)), "'value_added_share' \\+ 'input_share' sums to one"),
     ],
