@@ -154,12 +154,7 @@ def baseline_from_flows(
         raise DataError(
             f"'flows' is negative at {first(data.flows < 0)}; every value must be zero or positive"
         )
-    own = data.flows.where(data.flows.importer == data.flows.exporter, 0.0)
-    if data.sizes["importer"] > 1 and not own.any() and data.flows.any():
-        raise DataError(
-            "'flows' has no sales of a region to itself; add them, which are output less exports: without them every region "
-            "would buy all it uses abroad"
-        )
+    _refuse_without_own_sales(data.flows)
     _refuse_own_tariffs(data.tariff)
     spent = as_region((data.flows * (1 + data.tariff)).sum("exporter"), "importer").transpose(*_CELL)
     made = as_region(data.flows.sum("importer"), "exporter").transpose(*_CELL)
@@ -253,6 +248,15 @@ def _complete(data: xr.Dataset, needed: tuple[str, ...]) -> xr.Dataset:
         if bad.any():
             raise DataError(f"'{key}' is not a finite number at {first(bad)}; fill the cell")
     return data
+
+
+def _refuse_without_own_sales(flows: xr.DataArray) -> None:
+    own = flows.where(flows.importer == flows.exporter, 0.0)
+    if flows.sizes["importer"] > 1 and flows.any() and not own.any():
+        raise DataError(
+            "'flows' has no sales of a region to itself; add them, which are output less exports: without them every region "
+            "would buy all it uses abroad"
+        )
 
 
 def _refuse_own_tariffs(tariff: xr.DataArray) -> None:

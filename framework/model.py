@@ -14,9 +14,17 @@ from framework.complementarity import Bound, condition
 from framework.equation import Adjustment, Equation, Numeraire
 from framework.errors import ModelError, did_you_mean
 from framework.printing import Place, show, typed
-from framework.sets import Element, Set, is_index
+from framework.sets import Element, Set, Sets, is_index
 from framework.symbols import Declaration, Kind, subscripts, symbol_name, symbols_of
-from framework.validate import a_kind, check_equation, check_numeraire, check_redundant, swappable
+from framework.validate import (
+    a_kind,
+    check_about,
+    check_declaration,
+    check_equation,
+    check_numeraire,
+    check_redundant,
+    swappable,
+)
 
 Builder = Callable[["Model"], None]
 
@@ -42,7 +50,7 @@ class Model:
 
     name: str
     title: str = ""
-    sets: dict[str, Set] = field(default_factory=dict)
+    sets: dict[str, Set] = field(default_factory=Sets)
     symbols: dict[str, Declaration] = field(default_factory=dict)
     equations: list[Equation] = field(default_factory=list)
     identities: list[tuple[sp.Expr, sp.Expr]] = field(default_factory=list)
@@ -70,10 +78,8 @@ class Model:
     def set(self, name: str) -> Set:
         """Declare a set; its size stays symbolic until data are bound."""
         if name in self.sets:
-            raise ModelError(
-                f"model '{self.name}': set '{name}' is declared twice; a second axis over it is an alias: "
-                f"{name}.alias(...)"
-            )
+            why = f"set '{name}' is declared twice; a second axis over it is an alias: {name}.alias(...)"
+            raise ModelError(f"model '{self.name}': {why}")
         self.sets[name] = Set(name, name)
         return self.sets[name]
 
@@ -98,25 +104,9 @@ class Model:
         return self._declare(symbol, dims, name, Kind.FUNDAMENTAL, {"positive": True, **about})
 
     def _declare(self, symbol: str, dims: Sequence[Set], name: str, kind: Kind, about: dict[str, Any]) -> Any:
+        check_about(self.name, symbol, about)
         decl = Declaration(symbol=symbol, dims=tuple(dims), name=name or symbol, kind=kind, **about)
-        clash = next((d for d in self.symbols.values() if d.key == decl.key), None)
-        if symbol in self.symbols:
-            raise ModelError(f"model '{self.name}': symbol '{symbol}' is declared twice; choose another")
-        if clash is not None:
-            raise ModelError(
-                f"model '{self.name}': '{symbol}' and '{clash.symbol}' have the name '{decl.key}'; choose another"
-            )
-        for position, dim in enumerate(dims):
-            if dim.root not in self.sets:
-                raise ModelError(
-                    f"model '{self.name}': '{symbol}' runs over the set '{dim.root}', which is not declared."
-                    + did_you_mean(dim.root, self.sets)
-                )
-            if dim.name in decl.dim_names[:position]:
-                raise ModelError(
-                    f"model '{self.name}': '{symbol}' has the dim '{dim.name}' twice; give one of them "
-                    f"another name with {dim.name}.alias(...), for instance importer = region.alias('importer')"
-                )
+        check_declaration(self, decl)
         self.symbols[symbol] = decl
         self._declared_in[symbol] = self._block
         return decl.base
@@ -401,7 +391,7 @@ class Model:
             "adjustments", "chosen", "_declared_in", "_freed_in", "_stated_in",
         )  # fmt: skip
         for attr in mappings:
-            setattr(out, attr, dict(getattr(self, attr)))
+            setattr(out, attr, copy.copy(getattr(self, attr)))
         for attr in ("equations", "identities", "normalisations", "baseline"):
             setattr(out, attr, list(getattr(self, attr)))
         return out

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from framework.errors import ModelError, did_you_mean
+
 SIZE_PREFIX = "N_"
 
 
@@ -68,6 +70,18 @@ class Set:
     def element(self, label: str, name: str | None = None) -> Element:
         """Return the member with this label; `name` is the role under which it can be bound anew."""
         return Element(name or label, self.root, label)
+
+
+class Sets(dict[str, Set]):
+    """Sets of a model by name."""
+
+    def __missing__(self, name: str) -> Set:
+        """Raise ModelError: a second axis over a set is an alias of it, not a set."""
+        root = next(iter(self), "region")
+        raise ModelError(
+            f"there is no set '{name}', only {', '.join(self) or 'none yet'}; a second axis over a set is an alias of it: "
+            f"m.sets['{root}'].alias('{name}').{did_you_mean(name, self)}"
+        )
 
 
 def root_of(index: sp.Idx) -> str:

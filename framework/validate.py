@@ -1,8 +1,9 @@
-"""Checks of one equation at the moment it is declared; each error shows the equation and marks the place."""
+"""Checks of a symbol or an equation when it is declared; an error of an equation shows it and marks the place."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import TYPE_CHECKING, NoReturn
 
 import sympy as sp
@@ -18,6 +19,40 @@ if TYPE_CHECKING:
     from framework.model import Model
 
 Fail = Callable[[str, Place], NoReturn]
+
+
+def check_about(model: str, symbol: str, about: Mapping[str, object]) -> None:
+    """Raise ModelError if a declaration says something that declarations do not have."""
+    known = [f.name for f in fields(Declaration) if f.name not in ("symbol", "dims", "name", "kind", "role")]
+    for word in about:
+        if word not in known:
+            raise ModelError(
+                f"model '{model}': '{symbol}' is declared with '{word}'; a declaration may have {', '.join(known)}."
+                + did_you_mean(word, known)
+            )
+
+
+def check_declaration(model: Model, decl: Declaration) -> None:
+    """Raise ModelError if a symbol or its name is taken, or a dim is of no set of the model or stands twice."""
+    symbol, name = decl.symbol, model.name
+    clash = next((d for d in model.symbols.values() if d.key == decl.key), None)
+    if symbol in model.symbols:
+        raise ModelError(f"model '{name}': symbol '{symbol}' is declared twice; choose another")
+    if clash is not None:
+        raise ModelError(
+            f"model '{name}': '{symbol}' and '{clash.symbol}' have the name '{decl.key}'; choose another"
+        )
+    for position, dim in enumerate(decl.dims):
+        if dim.root not in model.sets:
+            raise ModelError(
+                f"model '{name}': '{symbol}' runs over the set '{dim.root}', which is not declared."
+                + did_you_mean(dim.root, model.sets)
+            )
+        if dim.name in decl.dim_names[:position]:
+            raise ModelError(
+                f"model '{name}': '{symbol}' has the dim '{dim.name}' twice; give one of them "
+                f"another name with {dim.name}.alias(...), for instance importer = region.alias('importer')"
+            )
 
 
 def check_equation(

@@ -6,7 +6,7 @@ from expected import assert_expected
 from sympy import KroneckerDelta, Product, Sum
 from trade_model import symbols_only
 
-from framework import ModelError
+from framework import Model, ModelError
 
 WRONG = {
     "unknown symbol": lambda t: t.m.define(t.w[t.i], sp.IndexedBase("thet")[t.i] * t.L[t.i]),
@@ -102,3 +102,23 @@ def test_aliases_take_the_same_indices():
     (b,) = buyer.indices("b")
     t.m.define(t.X[b, t.s], Sum(t.pi[b, t.i, t.s], t.i))
     assert t.m.equations[0].indices == (b, t.s)
+
+
+def test_what_a_declaration_does_not_have_is_named():
+    m = Model("mine")
+    with pytest.raises(
+        ModelError, match=r"'t' is declared with 'uper'; a declaration may have unit, .* usual, default\."
+    ):
+        m.exogenous("t", [], uper=1.0)
+    with pytest.raises(ModelError, match=r"declared with 'untis'; .* Did you mean 'unit'\?"):
+        m.variable("x", [], untis="USD")
+
+
+def test_an_alias_is_not_a_set_of_the_model():
+    m = Model("mine")
+    m.set("region")
+    with pytest.raises(
+        ModelError,
+        match=r"no set 'importer', only region; .* is an alias of it: m\.sets\['region'\]\.alias\('importer'\)",
+    ):
+        m.copy().sets["importer"]
