@@ -150,11 +150,7 @@ def baseline_from_flows(
         A variable or label is missing, a flow is negative, costs do not add up, or final use is negative.
     """
     data = _complete(_with_flows(data, flows), ("flows", "value_added_share", "input_share"))
-    if (data.flows < 0).any():
-        raise DataError(
-            f"'flows' is negative at {first(data.flows < 0)}; every value must be zero or positive"
-        )
-    _refuse_without_own_sales(data.flows)
+    _check_flows(data.flows)
     _refuse_own_tariffs(data.tariff)
     spent = as_region((data.flows * (1 + data.tariff)).sum("exporter"), "importer").transpose(*_CELL)
     made = as_region(data.flows.sum("importer"), "exporter").transpose(*_CELL)
@@ -250,7 +246,10 @@ def _complete(data: xr.Dataset, needed: tuple[str, ...]) -> xr.Dataset:
     return data
 
 
-def _refuse_without_own_sales(flows: xr.DataArray) -> None:
+def _check_flows(flows: xr.DataArray) -> None:
+    """Raise DataError if a flow is negative, or no region sells to itself."""
+    if (flows < 0).any():
+        raise DataError(f"'flows' is negative at {first(flows < 0)}; every value must be zero or positive")
     own = flows.where(flows.importer == flows.exporter, 0.0)
     if flows.sizes["importer"] > 1 and flows.any() and not own.any():
         raise DataError(
