@@ -17,6 +17,7 @@ from sams import closed, flows, labelled, random_sam, textbook
 import calibration
 from framework import DataError, SolveError, compile_model, hat, solve, solve_many
 from framework.solution import Status
+from framework.solve import certify
 from framework.symbols import Kind
 from framework.testing import (
     assert_hat_equals_levels,
@@ -267,6 +268,17 @@ def test_a_draw_of_such_a_tax_has_no_solution():
     assert found.status[0] == str(Status.SOLVED)
     assert "fails its certificate" in str(found.status[1].values)
     assert np.isnan(found.gross_output[1]).all()
+
+
+def test_what_rounding_leaves_of_an_enormous_tariff_is_not_called_a_forgotten_revenue(monkeypatch):
+    problem = systems()[1].bind(baseline(textbook()), {"tariff_rate": 1e5})
+    (gap,) = (c.value for c in solve(problem).certificate.checks if c.name.startswith("Walras"))
+    monkeypatch.setattr(certify, "WALRAS_BOUND", gap / 10)
+    with pytest.raises(
+        SolveError, match=r"the budgets are off by [\d.e-]+, no more than rounding may leave"
+    ) as caught:
+        solve(problem)
+    assert "forgotten" not in str(caught.value)
 
 
 # ---- data that do not fit ------------------------------------------------------------------------

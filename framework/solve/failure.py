@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from framework.solve.problem import Problem
 
 AT_LEAST = " at least its bound"
+_ROUNDING = 100.0  # times the bound: budgets that are off by less need not lack a term
 CREATED = ": new value where the baseline is zero"
 
 
@@ -79,6 +80,10 @@ def _in_words(problem: Problem, trace: Trace, check: Check, certificate: Certifi
         c.name.endswith(CREATED) for c in certificate.checks
     )  # then budgets lack what has no ratio
     if about_budgets(problem, check.name) and equations_hold and not from_zero:
+        if check.value < _ROUNDING * check.bound:
+            return [
+                f"  the budgets are off by {check.value:.2g}, no more than rounding may leave of a large shock: ask for less"
+            ]
         return [
             "  the budgets do not add up: an income or a tax revenue is forgotten or counted twice;",
             f"  {missing_income(problem)}",
