@@ -264,8 +264,11 @@ class Reader:
         roots = dict(zip(decl.dim_names, decl.roots, strict=True))
         if plain is None or len({roots.get(d, d) for d in TRADE_DIMS}) > 1:
             return new
-        importer, exporter = (np.indices(new.shape)[decl.dim_names.index(d)] for d in TRADE_DIMS)
-        return np.where(importer == exporter, plain, new)
+        shape = [
+            size if name in TRADE_DIMS else 1 for name, size in zip(decl.dim_names, new.shape, strict=True)
+        ]
+        own = np.eye(max(shape), dtype=bool).reshape(shape)
+        return np.where(own, plain, new)
 
     def _table(self, decl: Declaration, given: Mapping, plain: np.ndarray | None) -> np.ndarray:
         if len(decl.dims) != 1:
