@@ -398,5 +398,6 @@ def _within(decl: Declaration, value: Array) -> Array:
     flat = _rows(value)
     good = np.asarray(np.isfinite(flat).all(axis=1))
     if decl.least is not None and flat.shape[1]:
-        good = good & (flat.min(axis=1) >= decl.least - BOUND_SLACK * max(1.0, abs(decl.least)))
+        scale = np.maximum(1.0, np.abs(flat).max(axis=1))
+        good = good & (flat.min(axis=1) >= decl.least - BOUND_SLACK * scale)
     return np.asarray(good)

@@ -15,7 +15,7 @@ from sympy import Sum
 
 import calibration
 from calibration.synthetic import SYNTHETIC
-from framework import DataError, Model, compile_model, hat, solve
+from framework import DataError, Model, System, compile_model, hat, solve
 from models import blocks, caliendo_parro
 
 ARMINGTON = systems()[1]
@@ -248,24 +248,47 @@ def test_a_table_that_does_not_balance(ree):
     refused(r"the terms of '.*' differ from '.*' by .* at region=\w+.*balance the table", ree, model=hats())
 
 
-def test_a_budget_without_a_revenue_that_the_data_have():
+def with_budget(budget) -> System:
+    """Caliendo and Parro's model with final expenditure as a function of the model and region."""
+
     def accounts(m):
+        def tariff(n, i, s):
+            return m["tau"][n, i, s]
+
         n, i = m.sets["region"].indices("n i")
         (s,) = m.sets["sector"].indices("s")
-        blocks.goods_market(
-            m, blocks.inputs_of(m, lambda n, k: m["G"][n, k]), tariff=lambda n, i, s: m["tau"][n, i, s]
-        )
-        m.define(m["I"][n], m["w"][n] * m["L"][n] + m["D"][n])
+        blocks.goods_market(m, blocks.inputs_of(m, lambda n, k: m["G"][n, k]), tariff=tariff)
+        m.define(m["I"][n], m["w"][n] * m["L"][n] + budget(m, n, tariff) + m["D"][n])
         m.equate("labour market", m["w"][i] * m["L"][i], Sum(m["nu"][i, s] * m["G"][i, s], s))
         m.numeraire(Sum(m["w"][i] * m["L"][i], i), m["Ybar"], redundant="labour market")
 
-    system = compile_model(hat(caliendo_parro().replace("accounts", accounts)))
+    return compile_model(hat(caliendo_parro().replace("accounts", accounts)))
+
+
+def test_a_budget_without_a_revenue_that_the_data_have():
     refused(
         r"the terms of 'final expenditure' differ from 'final_expenditure' by -.* at region=\w+ .*; they are made of "
         r"deficit, value_added_share, gross_output; 'tariff', not zero in the data, does not enter it, so that what it",
         SYNTHETIC["caliendo-parro"](3, 3),
-        model=system,
+        model=with_budget(lambda m, n, tariff: 0),
     )
+
+
+def test_a_revenue_that_enters_a_budget_under_a_name_of_its_own_is_not_missed():
+    def revenue(m, n, tariff):
+        T = m.variable("T", [m.sets["region"]], "revenue", level=True, observed=True, unit="million USD")
+        m.define(T[n], blocks.tariff_revenue(m, n, tariff))
+        return T[n]
+
+    economy, model = SYNTHETIC["caliendo-parro"](3, 3), with_budget(revenue)
+    paid = economy.tariff / (1 + economy.tariff) * economy.expenditure_share
+    spent = economy.expenditure.rename(region="importer")
+    economy = economy.assign(revenue=(paid * spent).sum(["exporter", "sector"]).rename(importer="region"))
+    model.bind(economy)
+    economy["deficit"].loc[{"region": "CHN"}] += 1e4
+    with pytest.raises(DataError, match=r"'final expenditure' differ .*look first at .*deficit") as caught:
+        model.bind(economy)
+    assert "forgotten" not in str(caught.value)
 
 
 # ---- shocks --------------------------------------------------------------------------------------

@@ -41,10 +41,10 @@ def explained(command: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        # Commands print what is unusual themselves.
-        warnings.filterwarnings("ignore", message=r".* is usual")
         try:
-            return command(*args, **kwargs)
+            with warnings.catch_warnings():  # commands print what is unusual themselves
+                warnings.filterwarnings("ignore", message=r"'\w+' is .*, where .* is usual")
+                return command(*args, **kwargs)
         except KeyboardInterrupt:
             err.print("interrupted; a results folder is written whole or not at all", highlight=False)
             raise typer.Exit(INTERRUPTED) from None

@@ -1,6 +1,8 @@
 """What the baseline data of a hat model must satisfy.
 
-Its accounts balance, its shares sum to one, and an equation of which the data give both sides holds. A cell without output or spending has a total of zero and shares of zero; data that put something into a cell
+Its accounts balance, its shares sum to one, and an equation of which the data give both sides holds.
+
+A cell without output or spending has a total of zero and shares of zero; data that put something into a cell
 whose total is zero are caught here, because the ratio itself would hide it.
 """
 
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from framework.algebra import Term, multiply, rename, summed, terms
-from framework.compile.ir import Ref, is_const
+from framework.compile.ir import Ref, Time, is_const
 from framework.compile.lower import Lowering
 from framework.model import Equation, Model
 from framework.symbols import Kind, ces, declared_atoms, subscripts, symbol_name, symbols_of
@@ -47,15 +49,19 @@ def baseline_conditions(lowering: Lowering, model: Model) -> list[Condition]:
     """Conditions of every equation of a hat model."""
     if not model.is_hat:
         return []
-    in_levels = {eq.name: eq for eq in model.baseline if symbols_of(eq.lhs) <= model.symbols.keys()}
     out = []
     for eq in model.equations:
         if isinstance(eq.total, (sp.Symbol, sp.Indexed)):  # other totals are the sum of their own terms
             out.append(_account(lowering, model, eq))
-        elif eq.name in in_levels:
-            out.append(_both_sides(lowering, model, in_levels[eq.name]))
         for nest in sorted(eq.rhs.atoms(ces), key=str):
             out.append(_shares(lowering, model, eq, nest))
+    accounts = {c.equation for c in out if not c.is_share}
+    nodes = (n for n in lowering.graph.nodes if n.op == "input" and n.time is Time.PRELUDE)
+    keys = {model.symbols[n.attr[1]].key for n in nodes}  # type: ignore[index]
+    needed = {d.symbol for d in model.symbols.values() if d.key in keys and d.kind is Kind.PARAMETER}
+    for eq in model.baseline:  # no condition asks for data that nothing else needs
+        if eq.name not in accounts and symbols_of(eq.lhs, eq.rhs) <= needed:
+            out.append(_both_sides(lowering, model, eq))
     return [c for c in {c.gap.node: c for c in out}.values() if not is_const(c.gap.node, 0.0)]
 
 

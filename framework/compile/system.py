@@ -117,8 +117,8 @@ class System:
             Every parameter and baseline quantity, by key, on the declared dims with labels.
         shocks : mapping, optional
             New values of exogenous quantities by key: ratio new over base, or the new level of a level
-            quantity; a number, a table ``{label: value}`` of a one-dim quantity, or a DataArray. A number for a trade cost
-            or a tariff, or an array that does not name pairs of importer and exporter, leaves own trade as it is.
+            quantity; a number, a table ``{label: value}`` of a one-dim quantity, or a DataArray. For what runs over
+            importer and exporter, a number, or an array that does not name pairs of them, leaves own trade as it is.
         elements : mapping, optional
             Labels for named elements, for instance ``{"numeraire_region": "USA"}``.
         backend : {"auto", "c", "numpy", "casadi"}

@@ -117,14 +117,17 @@ def missing_income(problem: Problem) -> str:
 
 
 def not_in_budget(problem: Problem, equation: str) -> list[str]:
-    """Wedges, by key, that are not zero at the baseline and do not enter a budget of this name."""
+    """Wedges, by key, that are not zero at the baseline and do not enter a budget of this name, nor what defines its terms."""
     found = [b for b in _budgets(problem) if b.name == equation]
+    if not found:
+        return []
+    definitions = problem.system.lowering.definitions
+    enters, todo = set[str](), _symbols(found[0]) - {symbol_name(found[0].lhs)}
+    while todo:
+        enters |= todo
+        todo = set().union(*(_symbols(definitions[s]) for s in todo if s in definitions)) - enters
     levels = problem.bound.unshocked
-    return [
-        d.key
-        for d in wedges(problem)
-        if found and d.symbol not in _symbols(found[0]) and np.any(levels.get(d.symbol, 0.0))
-    ]
+    return [d.key for d in wedges(problem) if d.symbol not in enters and np.any(levels.get(d.symbol, 0.0))]
 
 
 def _verdict(problem: Problem, wedge: Declaration, budgets: list[Equation], gap: float) -> str:

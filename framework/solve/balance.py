@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 import numpy as np
 
 from framework.binding import Reader
-from framework.compile.ir import Ref, needed
+from framework.compile.ir import Node, Ref, needed
 from framework.errors import DataError
 from framework.symbols import symbol_name, symbols_of
 from framework.usual import warned
@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from framework.solve.problem import Problem
 
 TOLERANCE = 1e-6  # relative to the cell: tables are published to about so many digits
+_PUBLISHED = 1e-3  # of what is only shown
 _FLOOR = 1e-10  # of the largest cell: what rounding leaves in a cell that is almost empty
+_ROUNDING = (
+    1e-7  # of the largest datum: below it a cell is no more than what rounding leaves of sums that cancel
+)
 
 
 def check_baseline_conditions(problem: Problem) -> None:
@@ -33,7 +37,8 @@ def check_baseline_conditions(problem: Problem) -> None:
     for k, c in enumerate(conditions):
         gap, total = np.atleast_1d(program[c.gap.node]), np.abs(np.atleast_1d(program[c.total.node]))
         total = _aligned(c.gap, c.total, total)
-        over = np.abs(gap) / np.maximum(total, _FLOOR * max(total.max(initial=0.0), 1e-300)) - TOLERANCE
+        least = max(_FLOOR * total.max(initial=0.0), _ROUNDING * _largest(problem, c.gap.node), 1e-300)
+        over = np.abs(gap) / np.maximum(total, least) - TOLERANCE
         if c.is_share and (none := np.abs(gap + 1) < TOLERANCE).any():  # an empty cell: no share at all
             over = np.where(none, -1.0, over)
             empty.add(k)
@@ -53,6 +58,12 @@ def _suspects(problem: Problem, failed: list[int], empty: set[int]) -> list[str]
     return sorted(wrong.difference(*right))
 
 
+def _largest(problem: Problem, node: Node) -> float:
+    """The largest number among the data that a node is made of."""
+    read = {n.attr[1] for n in needed([node]) if n.op == "input"}  # type: ignore[index]
+    return max((float(np.abs(problem.bound.values[s]).max(initial=0.0)) for s in read), default=0.0)
+
+
 def _data(problem: Problem, c: Condition) -> set[str]:
     """Keys of the data that a condition reads."""
     read = {n.attr[1] for n in needed([c.gap.node]) if n.op == "input"}  # type: ignore[index]
@@ -65,20 +76,26 @@ def check_levels_not_read(problem: Problem, data: xr.Dataset) -> None:
     read, declared = {d.symbol for d in system.inputs}, system.model.symbols
     for eq in system.model.baseline:
         symbol = symbol_name(eq.lhs)
-        if not eq.defines or symbol in declared or not symbols_of(eq.rhs) <= read:
+        if not eq.defines or symbol in read or not symbols_of(eq.rhs) <= read:
             continue
         decl = next(declared[s] for s in (f"{symbol}_hat", f"{symbol}_new") if s in declared)
         if decl.key not in data:
             continue
-        given = reader.read(replace(decl, role="baseline", default=None, positive=False))
+        unread = "; no equation reads it: leave it out if it is something else"
+        try:
+            given = reader.read(replace(decl, role="baseline", default=None, positive=False, lower=None))
+        except DataError as error:
+            raise DataError(f"{error}{unread}") from error
         node = system.lowering.ordered(system.lowering.value(eq.rhs), list(eq.indices))
         made = np.broadcast_to(problem.tape_at(None, [node])[node], given.shape)
-        bad = ~(np.abs(given - made) <= TOLERANCE * np.maximum(np.abs(made), _FLOOR))
-        if (bad := bad & np.isfinite(made)).any():  # where nothing is used, a power of zero has no log
+        has = np.isfinite(made)  # where nothing is used, a power of zero has no log
+        least = max(_ROUNDING * _largest(problem, node), 1e-300)
+        bad = has & ~(np.abs(given - made) <= _PUBLISHED * np.maximum(np.abs(made), least))
+        if bad.any():
             cell = tuple(int(k) for k in np.argwhere(bad)[0])
             raise DataError(
                 f"'{decl.key}' is {given[cell]:.6g}{problem.bound.at(decl, cell)}; by its definition from other data it is "
-                f"{made[cell]:.6g}; correct it or leave it out"
+                f"{made[cell]:.6g}; correct it{unread}"
             )
 
 

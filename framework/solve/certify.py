@@ -180,10 +180,19 @@ def _check_bounds(problem: Problem, values: dict[str, np.ndarray], certificate: 
     levels = [d.symbol for d in bounded if d.role == "new"]
     start = problem.unshocked
     before = outcomes.variables(start, start.start, levels) if levels else {}
+    by_unit: dict[
+        str, float
+    ] = {}  # in levels a baseline is not known: what is as large as others in its unit
+    known = {**problem.bound.values, **values} if not model.is_hat else {}
+    for decl in (model.symbols[s] for s in known):
+        most = float(np.abs(known[decl.symbol]).max(initial=0.0))
+        by_unit[decl.unit] = max(most, by_unit.get(decl.unit, 0.0))
     for decl in bounded:
         assert decl.least is not None
         least = float(np.min(values[decl.symbol]))
-        scale = max(1.0, float(np.abs(before.get(decl.symbol, np.zeros(1))).max()))
+        scale = max(
+            1.0, by_unit.get(decl.unit, 0.0), float(np.abs(before.get(decl.symbol, np.zeros(1))).max())
+        )
         passed = bool(least >= decl.least - BOUND_SLACK * scale)
         if decl.lower is not None or least < 0:
             certificate.add(f"'{decl.key}'{AT_LEAST}", _finite(least), decl.least, passed)
