@@ -60,14 +60,18 @@ def _suspects(problem: Problem, failed: list[int], empty: set[int]) -> list[str]
 
 def _largest(problem: Problem, node: Node) -> float:
     """The largest number among the data that a node is made of."""
-    read = {n.attr[1] for n in needed([node]) if n.op == "input"}  # type: ignore[index]
-    return max((float(np.abs(problem.bound.values[s]).max(initial=0.0)) for s in read), default=0.0)
+    values = problem.bound.values
+    return max((float(np.abs(values[s]).max(initial=0.0)) for s in _symbols_read(node)), default=0.0)
 
 
 def _data(problem: Problem, c: Condition) -> set[str]:
     """Keys of the data that a condition reads."""
-    read = {n.attr[1] for n in needed([c.gap.node]) if n.op == "input"}  # type: ignore[index]
+    read = _symbols_read(c.gap.node)
     return {d.key for d in problem.system.inputs if d.symbol in read}
+
+
+def _symbols_read(node: Node) -> set[str]:
+    return {n.attr[1] for n in needed([node]) if n.op == "input"}  # type: ignore[index,misc]
 
 
 def check_levels_not_read(problem: Problem, data: xr.Dataset) -> None:

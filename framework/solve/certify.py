@@ -180,9 +180,7 @@ def _check_bounds(problem: Problem, values: dict[str, np.ndarray], certificate: 
     levels = [d.symbol for d in bounded if d.role == "new"]
     start = problem.unshocked
     before = outcomes.variables(start, start.start, levels) if levels else {}
-    by_unit: dict[
-        str, float
-    ] = {}  # in levels a baseline is not known: what is as large as others in its unit
+    by_unit: dict[str, float] = {}  # in levels, which know no baseline: the largest in each unit
     known = {**problem.bound.values, **values} if not model.is_hat else {}
     for decl in (model.symbols[s] for s in known):
         most = float(np.abs(known[decl.symbol]).max(initial=0.0))
